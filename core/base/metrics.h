@@ -1,0 +1,25 @@
+/* metrics.h - counters and quantiles, kept on this machine.
+ *
+ * Latencies go into a log-linear histogram (HDR layout: Tene's HdrHistogram, 16 sub-buckets per
+ * power of two, so quantiles are right within 6.25 %), 1 us to about 1 hour. Not thread-safe: the
+ * loop's thread only. */
+#ifndef CRUCIBLE_BASE_METRICS_H
+#define CRUCIBLE_BASE_METRICS_H
+
+#include "core/base/str.h"
+
+#define HISTOGRAM_BUCKETS 512
+
+struct histogram {
+    uint32_t counts[HISTOGRAM_BUCKETS];
+    uint64_t n;
+    uint64_t sum_us;
+    uint64_t max_us;
+};
+
+void histogram_add(struct histogram *h, uint64_t us);
+/* q in 0..1; 0 where nothing was added. Microseconds. */
+uint64_t histogram_quantile(const struct histogram *h, double q);
+uint64_t histogram_mean(const struct histogram *h);
+
+#endif

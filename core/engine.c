@@ -1,0 +1,839 @@
+/* engine.c - questions in, answers out: the policy between features, flights and models.
+ *
+ * Why   A feature wants one thing: the text for this place, or silence with a reason. Everything
+ *       that decides between riding, the cache, the predictor and a model stands here, once.
+ * How   engine_ask refuses, boards, or asks the predictor (the scout). Then: sure → its text;
+ *       a model is ready → take off; else the predictor's fair word, or silence. A rider is
+ *       answered at the first complete unit of what its place calls for; from its budget on at the
+ *       first complete line; at its hard limit with what there is.
+ * Rules on_done is only called from the loop: from the posted turn, the timer, or an exchange's
+ *       events. An edit cancels the document's questions before anything else sees the text. */
+#include <stdio.h>
+#include <string.h>
+
+#include "core/base/clock.h"
+#include "core/base/limits.h"
+#include "core/base/log.h"
+#include "core/engine_internal.h"
+#include "core/request/fit.h"
+
+#define INLINE_HARD_US SEC_TO_US(5)
+#define LEARN_IDLE_US MS_TO_US(800) /* a pause in typing that is long enough to learn in */
+#define CACHE_MAX_BYTES (8u * MIB)
+#define LINE_PEEK_BYTES 4096u       /* how much of the cursor's line is looked at */
+#define MODEL_SURE 1u               /* the keys of the predictor's flights */
+#define MODEL_FAIR 2u
+
+/* -- questions -- */
+
+struct asked *engine_find(struct engine *e, uint64_t id)
+{
+    struct asked *a;
+    HASH_FIND(hh, e->asked, &id, sizeof(id), a);
+    return a;
+}
+
+static void asked_free(struct engine *e, struct asked *a)
+{
+    HASH_DELETE(hh, e->asked, a);
+    if (a->scout != 0) {
+        exchange_cancel(e->options.upstream, a->scout);
+    }
+    buf_release(&a->selected);
+    buf_release(&a->wish);
+    buf_release(&a->standby);
+    settings_unref(a->settings);
+    xfree(a);
+}
+
+static struct open_document *document_of(struct engine *e, const struct asked *a)
+{
+    return documents_find(e->options.documents, a->document);
+}
+
+struct boarding engine_place(const struct asked *a, const struct open_document *doc, uint64_t model)
+{
+    return (struct boarding){.doc = doc,
+                             .cursor = a->cursor,
+                             .selected = buf_str(&a->selected),
+                             .selected_start = a->selected_start,
+                             .model = model,
+                             .is_multiline = a->is_multiline};
+}
+
+/* -- the posted turn -- */
+
+static void consider(struct engine *e, struct asked *a, uint64_t now_us);
+
+static void engine_turn(void *user)
+{
+    struct tether *tether = user;
+    struct engine *e = tether->engine;
+    tether->is_posted = false;
+    if (e == NULL) {
+        xfree(tether);
+        return;
+    }
+    uint64_t *ids = e->queue;
+    size_t n = e->n_queue;
+    e->queue = NULL;
+    e->n_queue = e->cap_queue = 0;
+    uint64_t now_us = clock_now_us();
+    for (size_t i = 0; i < n; i++) {
+        struct asked *a = engine_find(e, ids[i]);
+        if (a != NULL) {
+            a->is_queued = false;
+            consider(e, a, now_us);
+        }
+    }
+    xfree(ids);
+    engine_note_busy(e);
+    engine_arm(e);
+}
+
+void engine_queue(struct engine *e, struct asked *a)
+{
+    if (a->is_queued) {
+        return;
+    }
+    a->is_queued = true;
+    if (e->n_queue == e->cap_queue) {
+        e->cap_queue = e->cap_queue ? e->cap_queue * 2 : 16;
+        e->queue = xrealloc(e->queue, e->cap_queue * sizeof(*e->queue));
+    }
+    e->queue[e->n_queue++] = a->id;
+    if (!e->tether->is_posted) {
+        e->tether->is_posted = true;
+        loop_post(e->options.loop, engine_turn, e->tether);
+    }
+}
+
+/* -- answering -- */
+
+static void count_answer(struct engine *e, const struct asked *a, const struct answer *answer,
+                         uint64_t now_us)
+{
+    struct engine_stats *s = &e->stats;
+    if (answer->text.len == 0) {
+        s->n_empty++;
+        return;
+    }
+    s->n_shown++;
+    s->n_shown_bytes += answer->text.len;
+    s->n_from_model += a->source == ANSWER_MODEL;
+    s->n_from_predictor += a->source == ANSWER_PREDICTOR;
+    histogram_add(&s->total, answer->total_us);
+    if (e->byte_us != 0) {
+        histogram_add(&s->own, now_us - e->byte_us);
+    }
+}
+
+static const char *outcome_of(const struct asked *a, const struct answer *answer,
+                              const struct error *error)
+{
+    if (error != NULL) {
+        return error->code == ERR_CANCELLED ? a->ended_as : "error";
+    }
+    return answer->text.len > 0 ? "shown" : "empty";
+}
+
+/* The one place where a question ends. `text` may be the flight's: it is used before leaving. */
+static void finish(struct engine *e, struct asked *a, struct fit_rest given,
+                   const struct error *error)
+{
+    uint64_t now_us = clock_now_us();
+    struct answer answer = {.text = given.text,
+                            .n_replace = given.n_replace,
+                            .source = given.text.len > 0 ? a->source : ANSWER_NONE,
+                            .boarded = a->boarded,
+                            .model = str_from(a->model_name),
+                            .first_us = a->first_us ? a->first_us - a->asked_us : 0,
+                            .total_us = now_us - a->asked_us,
+                            .trace = a->trace};
+    struct buf text = {0};
+    buf_init(&text, FLIGHT_MAX_TEXT_BYTES);
+    buf_append(&text, given.text);
+    answer.text = buf_str(&text);
+    const char *outcome = outcome_of(a, &answer, error);
+    if (error == NULL) {
+        count_answer(e, a, &answer, now_us);
+    } else if (error->code != ERR_CANCELLED) {
+        e->stats.n_failed++;
+    } else if (strcmp(outcome, "superseded") == 0) {
+        e->stats.n_superseded++;
+    } else {
+        e->stats.n_cancelled++;
+    }
+    trace_end(&e->trace, a->trace, outcome, now_us);
+    const struct trace_entry *entry = trace_find(&e->trace, a->trace);
+    char why[TRACE_WHY_BYTES] = "";
+    if (entry != NULL) {
+        memcpy(why, entry->why, sizeof(why));
+        memcpy(e->last_why, entry->why, sizeof(e->last_why));
+    }
+    answer.why = str_from(why);
+    struct sink sink = a->sink;
+    flights_leave(e->flights, a->id, now_us);
+    asked_free(e, a);
+    sink.on_done(&answer, error, sink.user);
+    buf_release(&text);
+}
+
+static void finish_silent(struct engine *e, struct asked *a)
+{
+    finish(e, a, (struct fit_rest){.text = STR("")}, NULL);
+}
+
+static void finish_cancelled(struct engine *e, struct asked *a)
+{
+    struct error error;
+    (void)error_set(&error, ERR_CANCELLED, "%s", a->ended_as);
+    finish(e, a, (struct fit_rest){.text = STR("")}, &error);
+}
+
+/* The predictor's word, where no model's can come: cleaned and cut like any other. */
+static bool stand_in(struct engine *e, struct asked *a)
+{
+    struct open_document *doc = document_of(e, a);
+    if (doc == NULL || a->standby.len == 0 || a->confidence < PREDICTOR_FAIR) {
+        return false;
+    }
+    flights_leave(e->flights, a->id, clock_now_us());
+    trace_why(&e->trace, a->trace, "built-in predictor stands in, %.0f %% sure",
+              a->confidence * 100.0);
+    leg_embedded(e, a, doc, a->confidence >= PREDICTOR_SURE ? MODEL_SURE : MODEL_FAIR);
+    buf_clear(&a->standby); /* at most once */
+    engine_queue(e, a);
+    return true;
+}
+
+/* -- deciding who answers -- */
+
+/* Takes off to the model, or says why nobody can answer. */
+static void depart(struct engine *e, struct asked *a)
+{
+    struct open_document *doc = document_of(e, a);
+    struct route r = route_inline(e->options.upstream, a->settings, buf_str(&a->wish),
+                                  a->is_explicit);
+    if (doc == NULL || r.state != ROUTE_READY) {
+        trace_why(&e->trace, a->trace, "%s", doc == NULL ? "document closed" : r.message);
+        if (!stand_in(e, a)) {
+            a->state = ASKED_REFUSED;
+            engine_queue(e, a);
+        }
+        return;
+    }
+    uint64_t model = leg_model(&r);
+    struct boarding place = engine_place(a, doc, model);
+    struct prompt_window w;
+    prompt_window_take(&w, a, doc, model);
+    if (!a->is_again) {
+        a->boarded = flights_board_cached(e->flights, &place, w.hash, a->id, clock_now_us(), &a->flight);
+    }
+    if (a->boarded == BOARDED_CACHED) {
+        a->state = ASKED_RIDING;
+        a->source = ANSWER_MODEL;
+        memcpy(a->model_name, r.name, sizeof(a->model_name));
+        trace_why(&e->trace, a->trace, "cached: flight %llu", (unsigned long long)a->flight);
+        engine_queue(e, a);
+    } else {
+        leg_start(e, a, doc, &r, &w);
+    }
+    prompt_window_release(&w);
+}
+
+static bool board_as(struct engine *e, struct asked *a, const struct open_document *doc,
+                     uint64_t model, enum answer_source source, const char *name)
+{
+    struct boarding place = engine_place(a, doc, model);
+    enum boarded boarded = flights_board(e->flights, &place, a->id, clock_now_us(), &a->flight);
+    if (boarded == BOARDED_NONE) {
+        return false;
+    }
+    a->boarded = boarded;
+    a->state = ASKED_RIDING;
+    a->source = source;
+    (void)snprintf(a->model_name, sizeof(a->model_name), "%s", name);
+    trace_why(&e->trace, a->trace, "boarded flight %llu%s", (unsigned long long)a->flight,
+              boarded == BOARDED_LANDED ? ", landed" : "");
+    engine_queue(e, a);
+    return true;
+}
+
+static void on_scout_text(uint64_t exchange, str utf8, void *user)
+{
+    (void)exchange;
+    (void)user;
+    struct engine *e = user;
+    for (struct asked *a = e->asked; a != NULL; a = a->hh.next) {
+        if (a->scout == exchange) {
+            buf_append(&a->standby, utf8);
+        }
+    }
+}
+
+static void on_scout_done(uint64_t exchange, const struct generate_end *end, double confidence,
+                          const struct error *error, void *user)
+{
+    (void)end;
+    struct engine *e = user;
+    struct asked *a = e->asked;
+    while (a != NULL && a->scout != exchange) {
+        a = a->hh.next;
+    }
+    if (a == NULL) {
+        return;
+    }
+    a->scout = 0;
+    a->confidence = error == NULL ? confidence : 0.0;
+    struct open_document *doc = document_of(e, a);
+    if (doc != NULL && a->state == ASKED_SCOUTING && !a->is_explicit && a->standby.len > 0 &&
+        a->confidence >= PREDICTOR_SURE) {
+        trace_why(&e->trace, a->trace, "built-in predictor, %.0f %% sure", a->confidence * 100.0);
+        leg_embedded(e, a, doc, MODEL_SURE);
+        engine_queue(e, a);
+    } else if (a->state == ASKED_SCOUTING) {
+        depart(e, a);
+    }
+    engine_arm(e);
+}
+
+/* Asks the predictor first; false where it isn't there. */
+static bool send_scout(struct engine *e, struct asked *a, const struct open_document *doc)
+{
+    const struct endpoint *own = NULL;
+    for (size_t i = 0; i < upstream_count(e->options.upstream); i++) {
+        const struct endpoint *ep = upstream_endpoint(e->options.upstream, i);
+        own = (ep->ops->capabilities & PROVIDER_IN_PROCESS) ? ep : own;
+    }
+    if (own == NULL) {
+        return false;
+    }
+    struct prompt_window w;
+    prompt_window_take(&w, a, doc, MODEL_FAIR);
+    struct prediction_place place = {.document = a->document,
+                                     .before = buf_str(&w.prefix),
+                                     .after = buf_str(&w.suffix),
+                                     .max_lines = a->is_multiline ? 8 : 1};
+    struct exchange_spec spec = {.endpoint = own->id,
+                                 .generate = {.slot = -1, .temperature = -1},
+                                 .place = &place,
+                                 .first_token_us = CLOCK_NEVER,
+                                 .total_us = CLOCK_NEVER};
+    struct exchange_sink sink = {.on_text = on_scout_text, .on_done = on_scout_done, .user = e};
+    a->state = ASKED_SCOUTING;
+    a->scout = exchange_start(e->options.upstream, &spec, &sink);
+    prompt_window_release(&w);
+    return true;
+}
+
+/* Boards, or sends the scout, or takes off. */
+static void begin(struct engine *e, struct asked *a, const struct open_document *doc)
+{
+    struct route r = route_inline(e->options.upstream, a->settings, buf_str(&a->wish),
+                                  a->is_explicit);
+    bool is_ready = r.state == ROUTE_READY;
+    if (!a->is_again && is_ready &&
+        board_as(e, a, doc, leg_model(&r), ANSWER_MODEL, r.name)) {
+        return;
+    }
+    if (!a->is_again && r.allows_embedded && !a->is_explicit &&
+        (board_as(e, a, doc, MODEL_SURE, ANSWER_PREDICTOR, "embedded") ||
+         (!is_ready && board_as(e, a, doc, MODEL_FAIR, ANSWER_PREDICTOR, "embedded")))) {
+        return;
+    }
+    if (a->is_again || !r.allows_embedded || !send_scout(e, a, doc)) {
+        depart(e, a);
+    }
+}
+
+/* -- looking at a question -- */
+
+/* Length of what may be shown of `text` by now; 0 for not yet. */
+static size_t due(const struct asked *a, const struct flight_view *view, uint64_t now_us)
+{
+    size_t n = unit_complete(view->text, 0, a->unit, view->has_landed);
+    if (n == 0 && now_us >= a->budget_us) {
+        n = unit_complete(view->text, 0, UNIT_LINE, view->has_landed);
+    }
+    return n;
+}
+
+static void consider_riding(struct engine *e, struct asked *a, uint64_t now_us)
+{
+    struct flight_view view = flights_view(e->flights, a->id);
+    if (view.has_left) {
+        trace_why(&e->trace, a->trace, "flight %llu went another way", (unsigned long long)a->flight);
+        flights_leave(e->flights, a->id, now_us);
+        a->boarded = BOARDED_NONE;
+        depart(e, a);
+        return;
+    }
+    if (view.text.len > 0 && a->first_us == 0) {
+        a->first_us = now_us;
+        histogram_add(&e->stats.first, now_us - a->asked_us);
+    }
+    size_t n = view.is_waiting ? 0 : due(a, &view, now_us);
+    if (n > 0) {
+        finish(e, a, fit_less_closers(str_sub(view.text, 0, n), view.closers), NULL);
+    } else if (view.has_landed) {
+        trace_why(&e->trace, a->trace, "the model has nothing to add here");
+        finish_silent(e, a);
+    } else if (now_us >= a->hard_us) {
+        trace_why(&e->trace, a->trace, "%s", a->kind == QUESTION_INLINE
+                                                 ? "nothing came within 5 s"
+                                                 : "nothing came within the budget");
+        if (!stand_in(e, a)) {
+            finish_silent(e, a);
+        }
+    } else if (view.text.len > 0 && a->sink.on_text != NULL) {
+        a->sink.on_text(fit_less_closers(view.text, view.closers).text, a->sink.user);
+    }
+}
+
+static void consider(struct engine *e, struct asked *a, uint64_t now_us)
+{
+    switch (a->state) {
+    case ASKED_SCOUTING:
+        break;
+    case ASKED_RIDING:
+        consider_riding(e, a, now_us);
+        break;
+    case ASKED_REFUSED:
+        finish_silent(e, a);
+        break;
+    case ASKED_CANCELLED:
+        finish_cancelled(e, a);
+        break;
+    }
+}
+
+void engine_look(struct engine *e, uint64_t flight)
+{
+    uint64_t riders[64];
+    size_t n = flights_riders(e->flights, flight, riders, 64);
+    uint64_t now_us = clock_now_us();
+    for (size_t i = 0; i < n && i < 64; i++) {
+        struct asked *a = engine_find(e, riders[i]);
+        if (a != NULL) {
+            consider(e, a, now_us);
+        }
+    }
+}
+
+void engine_fail(struct engine *e, uint64_t flight, const struct error *error)
+{
+    uint64_t riders[64];
+    size_t n = flights_riders(e->flights, flight, riders, 64);
+    for (size_t i = 0; i < n && i < 64; i++) {
+        struct asked *a = engine_find(e, riders[i]);
+        if (a == NULL || a->state == ASKED_CANCELLED) {
+            continue;
+        }
+        trace_why(&e->trace, a->trace, "%s", error->msg);
+        if (!stand_in(e, a)) {
+            finish(e, a, (struct fit_rest){.text = STR("")}, a->is_explicit ? error : NULL);
+        }
+    }
+}
+
+/* -- time -- */
+
+static void learn(struct engine *e, struct lesson *l)
+{
+    struct open_document *doc = documents_find(e->options.documents, l->document);
+    l->due_us = CLOCK_NEVER;
+    if (doc == NULL || doc->is_excluded || e->options.predictor == NULL ||
+        document_len(doc->text) > e->settings->context_file_bytes ||
+        document_revision(doc->text) == l->learned_revision) {
+        return;
+    }
+    struct buf scratch;
+    buf_init(&scratch, DOCUMENT_MAX_BYTES);
+    str text = document_slice(doc->text, 0, document_len(doc->text), &scratch);
+    predictor_learn_document(e->options.predictor, doc->id, doc->path, text);
+    l->learned_revision = document_revision(doc->text);
+    buf_release(&scratch);
+}
+
+static void on_timer(void *user)
+{
+    struct engine *e = user;
+    uint64_t now_us = clock_now_us();
+    struct asked *a, *next;
+    HASH_ITER(hh, e->asked, a, next)
+    {
+        bool is_late = now_us >= a->budget_us && !a->was_late;
+        if (is_late || now_us >= a->hard_us) {
+            a->was_late = true;
+            consider(e, a, now_us);
+        }
+    }
+    struct lesson *l, *next_lesson;
+    HASH_ITER(hh, e->lessons, l, next_lesson)
+    {
+        if (l->due_us <= now_us) {
+            learn(e, l);
+        }
+    }
+    flights_tick(e->flights, now_us);
+    engine_note_busy(e);
+    engine_arm(e);
+}
+
+void engine_arm(struct engine *e)
+{
+    uint64_t at_us = flights_next_us(e->flights);
+    for (const struct asked *a = e->asked; a != NULL; a = a->hh.next) {
+        uint64_t own_us = a->was_late ? a->hard_us : a->budget_us;
+        at_us = own_us < at_us ? own_us : at_us;
+    }
+    for (const struct lesson *l = e->lessons; l != NULL; l = l->hh.next) {
+        at_us = l->due_us < at_us ? l->due_us : at_us;
+    }
+    loop_timer_set(e->timer, at_us);
+}
+
+/* -- documents -- */
+
+static struct lesson *lesson_of(struct engine *e, uint64_t document)
+{
+    struct lesson *l;
+    HASH_FIND(hh, e->lessons, &document, sizeof(document), l);
+    if (l == NULL) {
+        l = xcalloc(1, sizeof(*l));
+        l->document = document;
+        l->learned_revision = UINT64_MAX;
+        l->due_us = CLOCK_NEVER;
+        HASH_ADD(hh, e->lessons, document, sizeof(l->document), l);
+    }
+    return l;
+}
+
+static void cancel(struct engine *e, struct asked *a, const char *ended_as, uint64_t now_us)
+{
+    if (a->state == ASKED_CANCELLED) {
+        return;
+    }
+    flights_leave(e->flights, a->id, now_us);
+    a->state = ASKED_CANCELLED;
+    a->ended_as = ended_as;
+    engine_queue(e, a);
+}
+
+static void on_document(const struct open_document *doc, const struct edit *edit, void *user)
+{
+    struct engine *e = user;
+    uint64_t now_us = clock_now_us();
+    for (struct asked *a = e->asked; a != NULL; a = a->hh.next) {
+        if (a->document == doc->id) {
+            cancel(e, a, edit != NULL ? "superseded" : "cancelled", now_us);
+        }
+    }
+    struct lesson *l;
+    HASH_FIND(hh, e->lessons, &doc->id, sizeof(doc->id), l);
+    if (edit != NULL) {
+        flights_on_edit(e->flights, doc, edit, now_us);
+        bool was_armed = l == NULL || l->due_us != CLOCK_NEVER;
+        if (l != NULL) {
+            l->due_us = now_us + LEARN_IDLE_US;
+        }
+        if (!was_armed) {
+            engine_arm(e);
+        }
+        return;
+    }
+    flights_on_close(e->flights, doc->id);
+    if (e->options.predictor != NULL) {
+        predictor_forget_document(e->options.predictor, doc->id);
+    }
+    if (l != NULL) {
+        HASH_DELETE(hh, e->lessons, l);
+        xfree(l);
+    }
+}
+
+/* -- the door -- */
+
+static bool is_word(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           (unsigned char)c >= 0x80;
+}
+
+static bool is_closers_only(str s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        if (str_find_char(STR(" \t)]}>\"'`,;:"), s.ptr[i], 0) == SIZE_MAX) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Reads the cursor's line and decides what the place calls for. */
+static void read_place(struct asked *a, const struct document *d, char *before, char *after)
+{
+    struct buf scratch;
+    buf_init(&scratch, 4 * LINE_PEEK_BYTES);
+    size_t line = document_line_at(d, a->cursor);
+    size_t start = document_line_start(d, line);
+    size_t end = document_line_end(d, line);
+    start = a->cursor - start > LINE_PEEK_BYTES ? a->cursor - LINE_PEEK_BYTES : start;
+    end = end > a->cursor + LINE_PEEK_BYTES ? a->cursor + LINE_PEEK_BYTES : end;
+    end = end < a->cursor ? a->cursor : end;
+    str left = document_slice(d, start, a->cursor, &scratch);
+    *before = left.len > 0 ? left.ptr[left.len - 1] : '\n';
+    struct buf tail;
+    buf_init(&tail, 4 * LINE_PEEK_BYTES);
+    str right = document_slice(d, a->cursor, end, &tail);
+    *after = right.len > 0 ? right.ptr[0] : '\n';
+    enum multiline mode = a->settings->inline_multiline;
+    a->is_multiline = mode != MULTILINE_NEVER && is_closers_only(right);
+    a->unit = mode == MULTILINE_ALWAYS && a->is_multiline ? UNIT_BLOCK : unit_for_place(left, right);
+    if (!a->is_multiline) {
+        a->unit = UNIT_LINE;
+    }
+    buf_release(&scratch);
+    buf_release(&tail);
+}
+
+/* Why a question isn't worth asking, or NULL. */
+static const char *refusal(const struct asked *a, const struct open_document *doc)
+{
+    const struct settings *s = a->settings;
+    if (doc == NULL) {
+        return "suppressed: the document isn't open";
+    }
+    if (doc->is_excluded) {
+        return "suppressed: excluded file, no model ever sees it (privacy.exclude)";
+    }
+    if (document_len(doc->text) > s->inline_file_bytes) {
+        return "suppressed: the file is larger than limits.inlineFileMb";
+    }
+    if (a->kind == QUESTION_INLINE && !s->inline_enabled) {
+        return "suppressed: switched off (inline.enabled)";
+    }
+    if (!a->is_explicit && s->inline_manual_only) {
+        return "suppressed: only when asked (inline.trigger)";
+    }
+    return settings_language_is_on(s, doc->language) ? NULL
+                                                     : "suppressed: switched off for this language";
+}
+
+static struct asked *asked_create(struct engine *e, const struct question *q,
+                                  const struct sink *sink, uint64_t now_us)
+{
+    struct asked *a = xcalloc(1, sizeof(*a));
+    a->id = ++e->last_id;
+    a->kind = q->kind;
+    a->document = q->document;
+    a->cursor = q->cursor;
+    a->selected_start = q->selected.len > 0 ? q->selected_start : q->cursor;
+    a->is_explicit = q->is_explicit;
+    a->is_again = q->is_again;
+    a->ended_as = "cancelled";
+    a->settings = settings_ref(e->settings);
+    a->sink = *sink;
+    a->asked_us = now_us;
+    a->budget_us = now_us + MS_TO_US(a->settings->inline_budget_ms);
+    a->hard_us = q->kind == QUESTION_COMPLETION ? a->budget_us : now_us + INLINE_HARD_US;
+    buf_init(&a->selected, WINDOW_MAX_BYTES);
+    buf_init(&a->wish, KIB);
+    buf_init(&a->standby, FLIGHT_MAX_TEXT_BYTES);
+    buf_append(&a->selected, q->selected);
+    buf_append(&a->wish, q->model);
+    HASH_ADD(hh, e->asked, id, sizeof(a->id), a);
+    return a;
+}
+
+static void supersede(struct engine *e, const struct asked *newer, uint64_t now_us)
+{
+    for (struct asked *a = e->asked; a != NULL; a = a->hh.next) {
+        if (a != newer && a->document == newer->document && a->kind == newer->kind) {
+            cancel(e, a, "superseded", now_us);
+        }
+    }
+}
+
+uint64_t engine_ask(struct engine *e, const struct question *q, const struct sink *sink)
+{
+    uint64_t now_us = clock_now_us();
+    struct open_document *doc = documents_find(e->options.documents, q->document);
+    struct asked *a = asked_create(e, q, sink, now_us);
+    uint64_t id = a->id;
+    e->stats.n_questions++;
+    a->trace = trace_begin(&e->trace, q->kind == QUESTION_INLINE ? "inline" : "completion",
+                           doc != NULL ? doc->path : STR(""), now_us, clock_wall_us());
+    supersede(e, a, now_us);
+    const char *reason = refusal(a, doc);
+    char before = '\n', after = '\n';
+    if (reason == NULL) {
+        ASSERT(a->cursor <= document_len(doc->text) && a->selected_start <= a->cursor);
+        read_place(a, doc->text, &before, &after);
+        if (!a->is_explicit && is_word(before) && is_word(after)) {
+            reason = "suppressed: middle of a word";
+        }
+    }
+    if (reason != NULL) {
+        e->stats.n_suppressed++;
+        trace_why(&e->trace, a->trace, "%s", reason);
+        a->state = ASKED_REFUSED;
+        engine_queue(e, a);
+        return id;
+    }
+    struct lesson *l = lesson_of(e, doc->id);
+    if (l->learned_revision == UINT64_MAX) {
+        l->due_us = now_us;
+    }
+    begin(e, a, doc);
+    engine_arm(e);
+    return id;
+}
+
+void engine_cancel(struct engine *e, uint64_t question)
+{
+    struct asked *a = engine_find(e, question);
+    if (a != NULL) {
+        cancel(e, a, "cancelled", clock_now_us());
+        engine_arm(e);
+    }
+}
+
+void engine_accepted(struct engine *e, uint64_t trace, size_t n_bytes)
+{
+    e->stats.n_accepted++;
+    e->stats.n_accepted_bytes += n_bytes;
+    trace_why(&e->trace, trace, "accepted %zu bytes", n_bytes);
+}
+
+/* -- life cycle -- */
+
+struct engine *engine_create(const struct engine_options *options)
+{
+    struct engine *e = xcalloc(1, sizeof(*e));
+    e->options = *options;
+    e->settings = settings_ref(options->settings);
+    struct flights_options fo = {.cache_entries = e->settings->cache_entries,
+                                 .cache_bytes = CACHE_MAX_BYTES,
+                                 .cache_ttl_us = e->settings->cache_ttl_us,
+                                 .on_abort = leg_abort,
+                                 .user = e};
+    e->flights = flights_create(&fo);
+    e->timer = loop_timer_create(options->loop, on_timer, e);
+    e->tether = xcalloc(1, sizeof(*e->tether));
+    e->tether->engine = e;
+    documents_observe(options->documents, on_document, e);
+    return e;
+}
+
+static void lessons_release(struct engine *e)
+{
+    struct lesson *l, *next;
+    HASH_ITER(hh, e->lessons, l, next)
+    {
+        HASH_DELETE(hh, e->lessons, l);
+        xfree(l);
+    }
+}
+
+void engine_destroy(struct engine *e)
+{
+    if (e == NULL) {
+        return;
+    }
+    documents_observe(e->options.documents, NULL, NULL);
+    struct asked *a, *next;
+    HASH_ITER(hh, e->asked, a, next)
+    {
+        finish_cancelled(e, a);
+    }
+    legs_release(e);
+    flights_destroy(e->flights);
+    lessons_release(e);
+    loop_timer_destroy(e->timer);
+    settings_unref(e->settings);
+    e->tether->engine = NULL;
+    if (!e->tether->is_posted) {
+        xfree(e->tether);
+    }
+    xfree(e->queue);
+    xfree(e);
+}
+
+void engine_configure(struct engine *e, struct settings *s)
+{
+    struct settings *old = e->settings;
+    e->settings = settings_ref(s);
+    settings_unref(old);
+    flights_configure(e->flights, s->cache_entries, s->cache_ttl_us);
+    engine_on_upstream(e);
+}
+
+void engine_on_upstream(struct engine *e)
+{
+    if (e->options.on_status != NULL) {
+        e->options.on_status(e->options.user);
+    }
+}
+
+void engine_note_busy(struct engine *e)
+{
+    bool is_busy = e->legs != NULL;
+    if (is_busy != e->was_busy) {
+        e->was_busy = is_busy;
+        engine_on_upstream(e);
+    }
+}
+
+/* -- what people ask about it -- */
+
+struct engine_status engine_status(struct engine *e)
+{
+    e->shown_route = route_inline(e->options.upstream, e->settings, STR(""), false);
+    const struct route *r = &e->shown_route;
+    struct engine_status s = {.is_busy = e->legs != NULL,
+                              .loading = r->state == ROUTE_LOADING ? r->loading : -1.0,
+                              .message = str_from(r->message),
+                              .why = str_from(e->last_why),
+                              .model = str_from(r->name)};
+    const struct endpoint *ep = upstream_find(e->options.upstream, r->endpoint);
+    s.endpoint = ep != NULL ? ep->name : STR("embedded");
+    switch (r->state) {
+    case ROUTE_READY:
+        s.mood = MOOD_NORMAL;
+        break;
+    case ROUTE_LOADING:
+        s.mood = MOOD_LOADING;
+        break;
+    case ROUTE_NONE:
+        s.mood = MOOD_WARNING;
+        s.model = r->allows_embedded ? STR("embedded") : STR("");
+        break;
+    }
+    if (!e->settings->inline_enabled) {
+        s.mood = MOOD_INACTIVE;
+        s.message = STR("switched off (inline.enabled)");
+    }
+    return s;
+}
+
+const struct engine_stats *engine_stats(const struct engine *e)
+{
+    return &e->stats;
+}
+
+struct trace *engine_trace(struct engine *e)
+{
+    return &e->trace;
+}
+
+struct flights_stats engine_flights(const struct engine *e)
+{
+    return flights_stats(e->flights);
+}
+
+void engine_clear_cache(struct engine *e)
+{
+    flights_clear_cache(e->flights);
+}

@@ -1,0 +1,102 @@
+/* engine.h - the one door: a feature hands in a question, text comes back through a sink.
+ *
+ * A question is answered exactly once, through on_done, always in a later turn than engine_ask
+ * and never from inside a call into the engine. For keystrokes an answer without text and without
+ * error is silence, and its `why` says why. A document's edit ends all questions about it that are
+ * still open with ERR_CANCELLED: no answer is ever older than the newest change. */
+#ifndef CRUCIBLE_ENGINE_H
+#define CRUCIBLE_ENGINE_H
+
+#include "core/base/metrics.h"
+#include "core/document/documents.h"
+#include "core/predict/predict.h"
+#include "core/request/flight.h"
+#include "core/request/trace.h"
+#include "core/settings/settings.h"
+#include "core/upstream/upstream.h"
+
+struct engine;
+
+enum question_kind {
+    QUESTION_INLINE,    /* ghost text: may wait for the model, up to 5 s */
+    QUESTION_COMPLETION /* a popup's entry: the budget is hard, since some editors block */
+};
+struct question { /* borrowed for the call */
+    enum question_kind kind;
+    uint64_t document;
+    size_t cursor;         /* byte offset */
+    str selected;          /* the popup's selection and where the text it stands for begins */
+    size_t selected_start; /* == cursor for none */
+    bool is_explicit;      /* asked for by a command, not by typing */
+    bool is_again;         /* explicit, and what is there isn't wanted */
+    str model;             /* "endpoint/model", overrides the settings; empty: by role */
+};
+
+enum answer_source { ANSWER_NONE, ANSWER_MODEL, ANSWER_PREDICTOR };
+struct answer { /* borrowed for the call of on_done */
+    str text;              /* to insert at the cursor, "\n" line ends; empty: nothing to say */
+    size_t n_replace;      /* bytes after the cursor that it replaces, all on the cursor's line */
+    enum answer_source source;
+    enum boarded boarded;  /* how it came: BOARDED_NONE means by a flight of its own */
+    str model;             /* "endpoint/model" that wrote it */
+    str why;               /* one line, for people */
+    uint64_t first_us;     /* from the question to the first byte of text, 0 where none came */
+    uint64_t total_us;
+    uint64_t trace;        /* serial of the trace record */
+};
+struct sink {
+    /* The answer's text so far, growing; may be NULL. Only what also fits on_done's text. */
+    void (*on_text)(str text, void *user);
+    /* Exactly once, last. error NULL: see answer; else only answer->why and trace are set. */
+    void (*on_done)(const struct answer *answer, const struct error *error, void *user);
+    void *user;
+};
+
+struct engine_options {
+    struct loop *loop;              /* keeps, like all pointers here */
+    struct documents *documents;
+    struct upstream *upstream;
+    struct predictor *predictor;
+    struct settings *settings;      /* takes a reference of its own */
+    /* What people are told has changed: busy, model, loading, message. Not from inside a call. */
+    void (*on_status)(void *user);
+    void *user;
+};
+struct engine *engine_create(const struct engine_options *options);
+/* Ends open questions with ERR_CANCELLED first. */
+void engine_destroy(struct engine *e);
+void engine_configure(struct engine *e, struct settings *s); /* takes a reference */
+/* The endpoints' states changed (upstream's on_change). */
+void engine_on_upstream(struct engine *e);
+
+/* Gives the question's id, never 0. */
+uint64_t engine_ask(struct engine *e, const struct question *q, const struct sink *sink);
+/* on_done(ERR_CANCELLED) follows in a later turn; unknown ids are ignored. */
+void engine_cancel(struct engine *e, uint64_t question);
+/* The person took `n_bytes` of an answer (trace serial); for the figures. */
+void engine_accepted(struct engine *e, uint64_t trace, size_t n_bytes);
+
+enum engine_mood { MOOD_NORMAL, MOOD_LOADING, MOOD_WARNING, MOOD_INACTIVE };
+struct engine_status { /* strings borrowed until the next call into the engine */
+    bool is_busy;
+    enum engine_mood mood;
+    str model;        /* "endpoint/model" that serves typing now, or "embedded" */
+    str endpoint;
+    double loading;   /* 0..1, < 0: unknown or not loading */
+    str message;      /* one line: state, and the next step where something is missing */
+    str why;          /* of the last request */
+};
+struct engine_status engine_status(struct engine *e);
+
+struct engine_stats {
+    uint64_t n_questions, n_shown, n_empty, n_superseded, n_cancelled, n_failed;
+    uint64_t n_from_model, n_from_predictor, n_suppressed;
+    uint64_t n_accepted, n_accepted_bytes, n_shown_bytes;
+    struct histogram first, total, own; /* own: from the byte that completes a unit to on_done */
+};
+const struct engine_stats *engine_stats(const struct engine *e);
+struct trace *engine_trace(struct engine *e);
+struct flights_stats engine_flights(const struct engine *e);
+void engine_clear_cache(struct engine *e);
+
+#endif

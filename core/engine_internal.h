@@ -1,0 +1,135 @@
+/* engine_internal.h - what the engine's two files share: engine.c asks and answers, leg.c flies. */
+#ifndef CRUCIBLE_ENGINE_INTERNAL_H
+#define CRUCIBLE_ENGINE_INTERNAL_H
+
+#include "core/base/map.h"
+#include "core/engine.h"
+#include "core/loop/loop.h"
+#include "core/model/route.h"
+#include "core/prompt/context.h"
+#include "core/prompt/trim.h"
+#include "core/request/unit.h"
+
+/* The predictor alone is trusted to answer from here on; it stands in for a model that can't come
+ * from there on. Chosen with tests/eval: see predict.h for what the numbers mean. */
+#define PREDICTOR_SURE 0.9
+#define PREDICTOR_FAIR 0.6
+
+enum asked_state {
+    ASKED_SCOUTING, /* the predictor is being asked */
+    ASKED_RIDING,   /* aboard a flight */
+    ASKED_REFUSED,  /* will be answered with silence, trace says why */
+    ASKED_CANCELLED /* will be answered with ERR_CANCELLED */
+};
+
+/* One open question. Its id is the rider's id as well. */
+struct asked {
+    uint64_t id;
+    enum asked_state state;
+    enum question_kind kind;
+    uint64_t document;
+    size_t cursor, selected_start;
+    struct buf selected;       /* copies of the question's slices */
+    struct buf wish;
+    bool is_explicit, is_again;
+    enum unit unit;            /* what the place calls for */
+    bool is_multiline;
+    const char *ended_as;      /* outcome for the trace where cancelled */
+    struct settings *settings; /* the snapshot it began with */
+    struct sink sink;
+    uint64_t trace;
+    uint64_t asked_us, budget_us, hard_us, first_us;
+    bool was_late;             /* the budget has passed and was noted */
+    uint64_t flight;
+    enum boarded boarded;
+    enum answer_source source;
+    char model_name[128];
+    uint64_t scout;            /* exchange with the predictor */
+    struct buf standby;        /* what the predictor said */
+    double confidence;
+    bool is_queued;
+    UT_hash_handle hh;
+};
+
+/* One flight's exchange with a model. */
+struct leg {
+    uint64_t exchange;
+    uint64_t flight;
+    struct trim *trim;
+    struct buf clean;   /* all clean text so far */
+    uint64_t began_us;
+    char name[128];     /* "endpoint/model" */
+    UT_hash_handle hh;
+};
+
+/* Lets a posted turn find out that the engine has gone. */
+struct tether {
+    struct engine *engine;
+    bool is_posted;
+};
+
+/* When a document's text should be learned (again). */
+struct lesson {
+    uint64_t document;
+    uint64_t learned_revision; /* UINT64_MAX: never */
+    uint64_t due_us;           /* CLOCK_NEVER: nothing new */
+    UT_hash_handle hh;
+};
+
+struct engine {
+    struct engine_options options;
+    struct settings *settings;
+    struct flights *flights;
+    struct loop_timer *timer;
+    struct tether *tether;
+    struct asked *asked;
+    struct leg *legs;
+    struct lesson *lessons;
+    uint64_t last_id;
+    uint64_t *queue;           /* ids of questions to look at in the next turn */
+    size_t n_queue, cap_queue;
+    uint64_t byte_us;          /* when the bytes being handled came; 0 outside */
+    struct trace trace;
+    struct engine_stats stats;
+    bool was_busy;
+    struct route shown_route;  /* of the last engine_status */
+    char last_why[TRACE_WHY_BYTES];
+};
+
+/* -- engine.c -- */
+struct asked *engine_find(struct engine *e, uint64_t id);
+/* Looks at a question in the next turn. */
+void engine_queue(struct engine *e, struct asked *a);
+/* Sets the timer for whatever is due next. */
+void engine_arm(struct engine *e);
+/* The flight's text or state changed: its riders are looked at now. */
+void engine_look(struct engine *e, uint64_t flight);
+/* The flight failed: its riders get the predictor's word, or silence and the reason. */
+void engine_fail(struct engine *e, uint64_t flight, const struct error *error);
+void engine_note_busy(struct engine *e);
+struct boarding engine_place(const struct asked *a, const struct open_document *doc, uint64_t model);
+
+/* -- leg.c -- */
+/* What would be sent for a question. */
+struct prompt_window {
+    struct window window;
+    struct buf prefix, suffix;
+    uint64_t hash; /* of the text, `model` and the line limit */
+};
+void prompt_window_take(struct prompt_window *w, const struct asked *a,
+                        const struct open_document *doc, uint64_t model);
+void prompt_window_release(struct prompt_window *w);
+/* Hash of who would answer. */
+uint64_t leg_model(const struct route *r);
+/* Takes off with the question aboard and starts the exchange. */
+void leg_start(struct engine *e, struct asked *a, const struct open_document *doc,
+               const struct route *r, const struct prompt_window *w);
+/* Lands the predictor's text as a flight of its own, the question aboard. */
+void leg_embedded(struct engine *e, struct asked *a, const struct open_document *doc,
+                  uint64_t model);
+/* The flights' on_abort. */
+void leg_abort(uint64_t flight, void *user);
+/* Closes every exchange. */
+void legs_release(struct engine *e);
+
+#endif

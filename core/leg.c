@@ -1,0 +1,350 @@
+/* leg.c - one flight's call to a model: window out, clean text in.
+ *
+ * Why   Between a flight, which is pure text, and an exchange, which is pure bytes, stands what
+ *       makes the one from the other: what is sent, in which form, and what of the answer is kept.
+ * How   leg_start cuts the window, redacts it where it leaves the machine, renders it for the
+ *       model's family, takes off and starts the exchange. Text that comes back goes through the
+ *       trimmer into the flight; when the trimmer has enough, the exchange is closed. */
+#include <stdio.h>
+#include <string.h>
+
+#include "core/base/clock.h"
+#include "core/base/limits.h"
+#include "core/base/log.h"
+#include "core/engine_internal.h"
+#include "core/prompt/redact.h"
+#include "core/prompt/template.h"
+#include "core/request/fit.h"
+
+#define FIRST_TOKEN_US SEC_TO_US(30) /* a slow machine reads a long prompt; the rider waits less */
+#define TOTAL_US SEC_TO_US(90)
+#define LINE_MAX_LINES 2u   /* one unit past what is shown */
+#define BLOCK_MAX_LINES 24u
+#define MAX_RIDERS 64u
+#define DEFAULT_TEMPERATURE 0.1
+
+/* -- what is sent -- */
+
+void prompt_window_take(struct prompt_window *w, const struct asked *a,
+                        const struct open_document *doc, uint64_t model)
+{
+    struct window_limits limits = WINDOW_LIMITS_INIT;
+    w->window = window_around(doc->text, a->cursor, &limits);
+    if (w->window.start > a->selected_start) {
+        w->window.start = a->selected_start;
+    }
+    buf_init(&w->prefix, WINDOW_MAX_BYTES);
+    buf_init(&w->suffix, WINDOW_MAX_BYTES);
+    document_copy(doc->text, w->window.start, a->selected_start, &w->prefix);
+    buf_append(&w->prefix, buf_str(&a->selected));
+    document_copy(doc->text, a->cursor, w->window.end, &w->suffix);
+    w->hash = hash_mix(hash_mix(hash_str(buf_str(&w->prefix)), hash_str(buf_str(&w->suffix))),
+                       hash_mix(model, a->is_multiline));
+}
+
+void prompt_window_release(struct prompt_window *w)
+{
+    buf_release(&w->prefix);
+    buf_release(&w->suffix);
+}
+
+uint64_t leg_model(const struct route *r)
+{
+    return hash_mix(r->endpoint, hash_str(r->model));
+}
+
+static str last_name(str path)
+{
+    size_t at = path.len;
+    while (at > 0 && path.ptr[at - 1] != '/') {
+        at--;
+    }
+    return str_sub(path, at, path.len);
+}
+
+static const struct template_family *family_of(const struct route *r, const struct model_options *o)
+{
+    bool is_named = !str_eq(o->fim, STR("auto")) && !str_eq(o->fim, STR("infill")) && o->fim.len > 0;
+    return template_find(is_named ? o->fim : r->model_name.len > 0 ? r->model_name : r->model);
+}
+
+/* Replaces a buffer's text by its redacted form; gives the number of secrets. */
+static size_t redact_in_place(struct buf *b)
+{
+    struct buf out;
+    buf_init(&out, WINDOW_MAX_BYTES * 2);
+    size_t n = redact(buf_str(b), &out);
+    buf_release(b);
+    *b = out;
+    return n;
+}
+
+/* The text as it is sent; owned here until the exchange has copied it. */
+struct outgoing {
+    struct buf prefix, suffix, prompt;
+    const struct template_family *family; /* NULL: the server renders */
+    str stops[16];
+    struct generate generate;
+};
+
+static void copy_window(struct outgoing *out, const struct prompt_window *w)
+{
+    buf_init(&out->prefix, WINDOW_MAX_BYTES * 2);
+    buf_init(&out->suffix, WINDOW_MAX_BYTES * 2);
+    buf_init(&out->prompt, PROMPT_MAX_BYTES);
+    buf_append(&out->prefix, buf_str(&w->prefix));
+    buf_append(&out->suffix, buf_str(&w->suffix));
+}
+
+static void add_stops(struct outgoing *out, const struct asked *a, const struct model_options *o)
+{
+    struct generate *g = &out->generate;
+    if (!a->is_multiline) {
+        out->stops[g->n_stops++] = STR("\n");
+    }
+    for (size_t i = 0; i < o->n_stops && g->n_stops < 4; i++) {
+        out->stops[g->n_stops++] = o->stops[i];
+    }
+    for (size_t i = 0; out->family != NULL && out->family->stops[i] != NULL && g->n_stops < 16; i++) {
+        out->stops[g->n_stops++] = str_from(out->family->stops[i]);
+    }
+    g->stops = out->stops;
+}
+
+static void render(struct outgoing *out, str file)
+{
+    struct buf prefix, suffix;
+    buf_init(&prefix, WINDOW_MAX_BYTES * 2);
+    buf_init(&suffix, WINDOW_MAX_BYTES * 2);
+    template_neutralise(buf_str(&out->prefix), &prefix);
+    template_neutralise(buf_str(&out->suffix), &suffix);
+    template_render(out->family, buf_str(&prefix), buf_str(&suffix), file, &out->prompt);
+    buf_release(&prefix);
+    buf_release(&suffix);
+}
+
+static void outgoing_fill(struct outgoing *out, const struct asked *a, const struct route *r,
+                          const struct prompt_window *w, const struct open_document *doc)
+{
+    const struct model_options *o = settings_model_options(a->settings, str_from(r->name));
+    copy_window(out, w);
+    if (r->is_remote && a->settings->privacy_redact) {
+        size_t n = redact_in_place(&out->prefix) + redact_in_place(&out->suffix);
+        log_info(LOG_ENGINE, "question=%llu redacted=%zu", (unsigned long long)a->id, n);
+    }
+    struct generate *g = &out->generate;
+    bool wants_infill = (r->abilities & MODEL_INFILL) != 0 &&
+                        (str_eq(o->fim, STR("auto")) || str_eq(o->fim, STR("infill")) || o->fim.len == 0);
+    out->family = wants_infill ? NULL : family_of(r, o);
+    g->shape = out->family != NULL ? GENERATE_RAW : GENERATE_INFILL;
+    g->model = r->model;
+    g->max_tokens = a->settings->inline_max_tokens;
+    g->temperature = o->temperature >= 0 ? o->temperature : DEFAULT_TEMPERATURE;
+    if (a->is_again) {
+        g->temperature = g->temperature < 0.6 ? 0.8 : g->temperature + 0.2;
+    }
+    g->slot = -1;
+    add_stops(out, a, o);
+    if (out->family != NULL) {
+        render(out, last_name(doc->path));
+    }
+    g->prefix = buf_str(&out->prefix);
+    g->suffix = buf_str(&out->suffix);
+    g->prompt = buf_str(&out->prompt);
+}
+
+static void outgoing_release(struct outgoing *out)
+{
+    buf_release(&out->prefix);
+    buf_release(&out->suffix);
+    buf_release(&out->prompt);
+}
+
+/* -- what comes back -- */
+
+static void leg_free(struct engine *e, struct leg *leg)
+{
+    HASH_DELETE(hh, e->legs, leg);
+    trim_destroy(leg->trim);
+    buf_release(&leg->clean);
+    xfree(leg);
+}
+
+static struct leg *leg_find(struct engine *e, uint64_t exchange)
+{
+    struct leg *leg;
+    HASH_FIND(hh, e->legs, &exchange, sizeof(exchange), leg);
+    return leg;
+}
+
+static void feed(struct engine *e, struct leg *leg, size_t n_before)
+{
+    str all = buf_str(&leg->clean);
+    flights_feed(e->flights, leg->flight, str_sub(all, n_before, all.len));
+}
+
+static void on_text(uint64_t exchange, str utf8, void *user)
+{
+    struct engine *e = user;
+    struct leg *leg = leg_find(e, exchange);
+    if (leg == NULL) {
+        return;
+    }
+    e->byte_us = clock_now_us();
+    size_t n_before = leg->clean.len;
+    trim_feed(leg->trim, utf8, &leg->clean);
+    feed(e, leg, n_before);
+    uint64_t flight = leg->flight;
+    enum trim_end ended = trim_ended(leg->trim);
+    if (ended != TRIM_OPEN) {
+        log_debug(LOG_FLIGHT, "flight=%llu ended: %s", (unsigned long long)flight,
+                  trim_end_reason(ended));
+        exchange_cancel(e->options.upstream, exchange);
+        leg_free(e, leg);
+        flights_land(e->flights, flight, true, e->byte_us);
+    }
+    engine_look(e, flight);
+    e->byte_us = 0;
+    engine_note_busy(e);
+}
+
+static void on_done(uint64_t exchange, const struct generate_end *end, double confidence,
+                    const struct error *error, void *user)
+{
+    (void)confidence;
+    struct engine *e = user;
+    struct leg *leg = leg_find(e, exchange);
+    if (leg == NULL) {
+        return;
+    }
+    uint64_t now_us = clock_now_us();
+    uint64_t flight = leg->flight;
+    if (error != NULL) {
+        log_info(LOG_FLIGHT, "flight=%llu failed: %s: %s", (unsigned long long)flight,
+                 err_name(error->code), error->msg);
+        leg_free(e, leg);
+        engine_fail(e, flight, error);
+        flights_drop(e->flights, flight);
+    } else {
+        e->byte_us = now_us;
+        bool is_cut = end->reason != FINISH_STOP;
+        size_t n_before = leg->clean.len;
+        trim_finish(leg->trim, is_cut, &leg->clean);
+        feed(e, leg, n_before);
+        leg_free(e, leg);
+        flights_land(e->flights, flight, end->reason != FINISH_NONE, now_us);
+        engine_look(e, flight);
+        e->byte_us = 0;
+    }
+    engine_note_busy(e);
+    engine_arm(e);
+}
+
+/* -- taking off -- */
+
+static struct trim *make_trim(const struct asked *a, const struct open_document *doc,
+                              const struct prompt_window *w)
+{
+    struct buf scratch;
+    buf_init(&scratch, WINDOW_MAX_BYTES);
+    size_t line = document_line_start(doc->text, document_line_at(doc->text, a->cursor));
+    size_t from = a->cursor - line > WINDOW_MAX_BYTES / 2 ? a->cursor : line;
+    unsigned lines = a->unit == UNIT_BLOCK ? BLOCK_MAX_LINES : LINE_MAX_LINES;
+    struct trim_spec spec = {.line_before = document_slice(doc->text, from, a->cursor, &scratch),
+                             .suffix = buf_str(&w->suffix),
+                             .is_multiline = a->is_multiline,
+                             .max_lines = a->is_multiline ? lines : 1,
+                             .max_bytes = FLIGHT_MAX_TEXT_BYTES / 2};
+    struct trim *trim = trim_create(&spec);
+    buf_release(&scratch);
+    return trim;
+}
+
+static uint64_t take_off(struct engine *e, struct asked *a, const struct open_document *doc,
+                         const struct prompt_window *w, uint64_t model, bool is_instant,
+                         uint64_t now_us)
+{
+    struct boarding place = engine_place(a, doc, model);
+    struct flight_spec spec = {.place = &place,
+                               .window_start = w->window.start,
+                               .window_end = w->window.end,
+                               .window_hash = w->hash,
+                               .is_instant = is_instant};
+    return flights_take_off(e->flights, &spec, a->id, now_us);
+}
+
+void leg_start(struct engine *e, struct asked *a, const struct open_document *doc,
+               const struct route *r, const struct prompt_window *w)
+{
+    uint64_t now_us = clock_now_us();
+    struct outgoing out = {.family = NULL};
+    outgoing_fill(&out, a, r, w, doc);
+    struct exchange_spec spec = {.endpoint = r->endpoint,
+                                 .generate = out.generate,
+                                 .first_token_us = now_us + FIRST_TOKEN_US,
+                                 .total_us = now_us + TOTAL_US};
+    struct exchange_sink sink = {.on_text = on_text, .on_done = on_done, .user = e};
+    struct leg *leg = xcalloc(1, sizeof(*leg));
+    leg->trim = make_trim(a, doc, w);
+    buf_init(&leg->clean, FLIGHT_MAX_TEXT_BYTES);
+    leg->began_us = now_us;
+    memcpy(leg->name, r->name, sizeof(leg->name));
+    leg->flight = take_off(e, a, doc, w, leg_model(r), false, now_us);
+    leg->exchange = exchange_start(e->options.upstream, &spec, &sink);
+    HASH_ADD(hh, e->legs, exchange, sizeof(leg->exchange), leg);
+    a->flight = leg->flight;
+    a->state = ASKED_RIDING;
+    a->source = ANSWER_MODEL;
+    memcpy(a->model_name, r->name, sizeof(a->model_name));
+    trace_why(&e->trace, a->trace, "flight %llu to %s, %zu+%zu bytes",
+              (unsigned long long)leg->flight, r->name, w->prefix.len, w->suffix.len);
+    outgoing_release(&out);
+    engine_note_busy(e);
+}
+
+void leg_embedded(struct engine *e, struct asked *a, const struct open_document *doc,
+                  uint64_t model)
+{
+    uint64_t now_us = clock_now_us();
+    struct prompt_window w;
+    prompt_window_take(&w, a, doc, model);
+    a->flight = take_off(e, a, doc, &w, model, true, now_us);
+    struct trim *trim = make_trim(a, doc, &w);
+    struct buf clean;
+    buf_init(&clean, FLIGHT_MAX_TEXT_BYTES);
+    trim_feed(trim, buf_str(&a->standby), &clean);
+    trim_finish(trim, false, &clean);
+    flights_feed(e->flights, a->flight, buf_str(&clean));
+    flights_land(e->flights, a->flight, true, now_us);
+    buf_release(&clean);
+    trim_destroy(trim);
+    prompt_window_release(&w);
+    a->state = ASKED_RIDING;
+    a->source = ANSWER_PREDICTOR;
+    (void)snprintf(a->model_name, sizeof(a->model_name), "embedded");
+}
+
+void leg_abort(uint64_t flight, void *user)
+{
+    struct engine *e = user;
+    struct leg *leg, *next;
+    HASH_ITER(hh, e->legs, leg, next)
+    {
+        if (leg->flight == flight) {
+            log_debug(LOG_FLIGHT, "flight=%llu aborted", (unsigned long long)flight);
+            exchange_cancel(e->options.upstream, leg->exchange);
+            leg_free(e, leg);
+            return;
+        }
+    }
+}
+
+void legs_release(struct engine *e)
+{
+    struct leg *leg, *next;
+    HASH_ITER(hh, e->legs, leg, next)
+    {
+        exchange_cancel(e->options.upstream, leg->exchange);
+        leg_free(e, leg);
+    }
+}

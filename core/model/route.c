@@ -1,0 +1,201 @@
+/* route.c - choosing the endpoint and model for a role; see route.h.
+ *
+ * How   Each preference is looked up in turn; the first that is ready wins, else the first that
+ *       is loading. What is missing is remembered, so that the message names it.
+ * Rules Never crosses a tier that the configuration hasn't named. */
+#include "core/model/route.h"
+
+#include <stdio.h>
+#include <string.h>
+
+bool route_can_fill(const struct model_info *m)
+{
+    return (m->abilities & (MODEL_INFILL | MODEL_RAW)) != 0;
+}
+
+static bool is_embedded(const struct endpoint *ep)
+{
+    return (ep->ops->capabilities & PROVIDER_IN_PROCESS) != 0;
+}
+
+static void take(struct route *r, const struct endpoint *ep, const struct model_info *m)
+{
+    r->endpoint = ep->id;
+    r->is_remote = ep->tier != TIER_LOOPBACK || (m != NULL && m->is_remote);
+    str model = m != NULL ? m->id : STR("");
+    (void)snprintf(r->name, sizeof(r->name), STR_FMT "%s" STR_FMT, STR_ARG(ep->name),
+                   model.len > 0 ? "/" : "", STR_ARG(model));
+    if (ep->state == ENDPOINT_LOADING) {
+        r->state = ROUTE_LOADING;
+        r->loading = ep->loading;
+        (void)snprintf(r->message, sizeof(r->message), STR_FMT ": the model is loading",
+                       STR_ARG(ep->name));
+        return;
+    }
+    ASSERT(m != NULL);
+    r->state = ROUTE_READY;
+    r->model = m->id;
+    r->model_name = m->name;
+    r->abilities = m->abilities;
+}
+
+/* The endpoint's best model: one that fills in the middle, loaded before not loaded. */
+static const struct model_info *best_model(const struct endpoint *ep)
+{
+    const struct model_info *best = NULL;
+    for (size_t i = 0; i < ep->n_models; i++) {
+        const struct model_info *m = &ep->models[i];
+        if (route_can_fill(m) && (best == NULL || (m->is_loaded && !best->is_loaded))) {
+            best = m;
+        }
+    }
+    return best;
+}
+
+static const struct model_info *find_model(const struct endpoint *ep, str id)
+{
+    for (size_t i = 0; i < ep->n_models; i++) {
+        if (str_eq(ep->models[i].id, id)) {
+            return &ep->models[i];
+        }
+    }
+    return NULL;
+}
+
+static const struct endpoint *find_endpoint(const struct upstream *u, str name)
+{
+    for (size_t i = 0; i < upstream_count(u); i++) {
+        const struct endpoint *ep = upstream_endpoint(u, i);
+        if (str_eq(ep->name, name)) {
+            return ep;
+        }
+    }
+    return NULL;
+}
+
+static void say(struct route *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static void say(struct route *r, const char *fmt, ...)
+{
+    if (r->message[0] != '\0') {
+        return; /* the first preference's reason is the one that matters */
+    }
+    va_list args;
+    va_start(args, fmt);
+    (void)vsnprintf(r->message, sizeof(r->message), fmt, args);
+    va_end(args);
+}
+
+static void say_down(struct route *r, const struct endpoint *ep)
+{
+    if (ep->error.msg[0] != '\0') {
+        say(r, STR_FMT ": %s", STR_ARG(ep->name), ep->error.msg);
+    } else {
+        say(r, STR_FMT ": %s", STR_ARG(ep->name), endpoint_state_name(ep->state));
+    }
+}
+
+/* Takes `ep` (with `model`, or its best one) if it is ready or loading; true when that settles
+ * the route, that is when it is ready. */
+static bool try_endpoint(struct route *r, const struct endpoint *ep, str model)
+{
+    if (ep->state == ENDPOINT_LOADING && r->state == ROUTE_NONE) {
+        take(r, ep, NULL);
+        return false;
+    }
+    if (ep->state != ENDPOINT_READY) {
+        say_down(r, ep);
+        return false;
+    }
+    const struct model_info *m = model.len > 0 ? find_model(ep, model) : best_model(ep);
+    if (m == NULL && (ep->ops->capabilities & PROVIDER_ONE_MODEL) && ep->n_models > 0) {
+        m = &ep->models[0];
+        say(r, STR_FMT " runs " STR_FMT, STR_ARG(ep->name), STR_ARG(m->id));
+    }
+    if (m == NULL && model.len > 0) {
+        say(r, STR_FMT " has no model " STR_FMT "; the ones it has: crucible-ls status",
+            STR_ARG(ep->name), STR_ARG(model));
+        return false;
+    }
+    if (m == NULL || !route_can_fill(m)) {
+        say(r,
+            STR_FMT ": its model can't fill in the middle; serve one that can, such as "
+                    "qwen2.5-coder (llama-server --fim-qwen-1.5b-default)",
+            STR_ARG(ep->name));
+        return false;
+    }
+    r->message[0] = '\0';
+    take(r, ep, m);
+    return true;
+}
+
+/* "endpoint/model" split at the first slash, or an endpoint's name alone. */
+static bool try_name(struct route *r, const struct upstream *u, str name)
+{
+    const struct endpoint *ep = find_endpoint(u, name);
+    if (ep != NULL) {
+        return !is_embedded(ep) && try_endpoint(r, ep, STR(""));
+    }
+    size_t slash = str_find_char(name, '/', 0);
+    str first = slash == SIZE_MAX ? name : str_sub(name, 0, slash);
+    ep = slash == SIZE_MAX ? NULL : find_endpoint(u, first);
+    if (ep != NULL) {
+        return try_endpoint(r, ep, str_sub(name, slash + 1, name.len));
+    }
+    for (size_t i = 0; i < upstream_count(u); i++) { /* a model's id alone */
+        ep = upstream_endpoint(u, i);
+        if (!is_embedded(ep) && ep->tier == TIER_LOOPBACK && find_model(ep, name) != NULL) {
+            return try_endpoint(r, ep, name);
+        }
+    }
+    say(r, "no endpoint is called " STR_FMT "; start its server, or correct models.inline",
+        STR_ARG(first));
+    return false;
+}
+
+static void try_all(struct route *r, const struct upstream *u)
+{
+    for (int tier = TIER_LOOPBACK; tier <= TIER_CLOUD; tier++) {
+        for (size_t i = 0; i < upstream_count(u); i++) {
+            const struct endpoint *ep = upstream_endpoint(u, i);
+            if (!is_embedded(ep) && (int)ep->tier == tier && try_endpoint(r, ep, STR(""))) {
+                return;
+            }
+        }
+    }
+}
+
+struct route route_inline(const struct upstream *u, const struct settings *s, str wish,
+                          bool is_explicit)
+{
+    struct route r = {.state = ROUTE_NONE, .loading = -1.0, .allows_embedded = true};
+    bool manual = is_explicit && s->n_models_inline_manual > 0;
+    const str *names = manual ? s->models_inline_manual : s->models_inline;
+    size_t n = manual ? s->n_models_inline_manual : s->n_models_inline;
+    if (wish.len > 0) {
+        names = &wish;
+        n = 1;
+    }
+    if (n > 0) {
+        r.allows_embedded = false;
+    }
+    bool is_settled = false;
+    bool names_engine = n == 0;
+    for (size_t i = 0; i < n; i++) {
+        bool is_own = str_eq(names[i], STR("embedded"));
+        r.allows_embedded = r.allows_embedded || is_own;
+        names_engine = names_engine || !is_own;
+        is_settled = is_settled || (!is_own && try_name(&r, u, names[i]));
+    }
+    if (n == 0) {
+        try_all(&r, u);
+    }
+    if (r.state == ROUTE_NONE) {
+        say(&r, "%s",
+            !names_engine ? "the built-in predictor serves, as configured"
+            : upstream_is_settled(u)
+                ? "no model server found on this machine; start one, for example: "
+                  "llama-server --fim-qwen-1.5b-default"
+                : "looking for model servers on this machine");
+    }
+    return r;
+}

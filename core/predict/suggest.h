@@ -1,0 +1,25 @@
+/* suggest.h - from token probabilities to a text worth showing. */
+#ifndef CRUCIBLE_PREDICT_SUGGEST_H
+#define CRUCIBLE_PREDICT_SUGGEST_H
+
+#include "core/predict/mix.h"
+#include "core/predict/predict.h"
+
+#define SUGGEST_MAX_BEFORE_BYTES 8192u
+
+/* Estimated probability below which nothing is given, and the one that a longer text must keep
+ * to be preferred to a shorter, surer one. */
+#define SUGGEST_MIN_CONFIDENCE 0.55
+#define SUGGEST_SURE_CONFIDENCE 0.80
+
+/* Completes `m`, whose sources but the scope are added, by what stands before the cursor (built
+ * into `scope`, whatever it held), and gives the text that follows. */
+struct prediction suggest(struct mix *m, struct ngrams *scope, const struct prediction_place *place,
+                          struct arena *arena);
+
+/* The parts of it, for measuring: fills the scope and the context; *prefix is the typed beginning
+ * of the word at the cursor. */
+enum mix_pending suggest_prepare(struct mix *m, struct ngrams *scope, str before, str after,
+                                 str *prefix);
+
+#endif

@@ -1,0 +1,105 @@
+/* settings.h - the one table of configuration, and immutable snapshots of its values.
+ *
+ * Sources, later wins: defaults, the user's file, initializationOptions, the editor's live
+ * settings; `.crucible.json` of a workspace folder only narrows. Each key of the table says its
+ * type, bounds, unit, default and who may set it. A value that doesn't fit is reported by its path
+ * and reason and leaves the last good one in force.
+ *
+ * A snapshot never changes; a request keeps the one it began with. */
+#ifndef CRUCIBLE_SETTINGS_SETTINGS_H
+#define CRUCIBLE_SETTINGS_SETTINGS_H
+
+#include "core/base/error.h"
+#include "core/base/json.h"
+#include "core/base/json_write.h"
+
+enum settings_source { /* in the order in which they override */
+    SETTINGS_USER_FILE, /* trusted: --config, $CRUCIBLE_CONFIG, $XDG_CONFIG_HOME/crucible/config.json */
+    SETTINGS_INIT,      /* initializationOptions: project files feed them in some editors */
+    SETTINGS_LIVE,      /* workspace/configuration, didChangeConfiguration */
+    SETTINGS_PROJECT,   /* .crucible.json: narrows */
+    N_SETTINGS_SOURCES
+};
+
+#define SETTINGS_AUTO (-1) /* the value of "auto" in numbers */
+enum multiline { MULTILINE_AUTO, MULTILINE_ALWAYS, MULTILINE_NEVER };
+enum toggle { TOGGLE_AUTO, TOGGLE_ON, TOGGLE_OFF };
+enum hover_model { HOVER_OFF, HOVER_CACHED, HOVER_ON };
+
+struct endpoint_settings {
+    str name, kind, url;
+    str api_key_file, api_key_env;
+    const str *api_key_command; size_t n_api_key_command; /* argv; none: no command */
+    const str *headers; size_t n_headers; /* "Name: value" */
+    str proxy, ca_file, extra_body;       /* extra_body: JSON object text or "" */
+    const str *models; size_t n_models;   /* ids, where the server can't list them */
+    bool needs_consent;                   /* remote, and not from the user's file */
+};
+struct model_options { /* of the first pattern that matches "endpoint/model" */
+    str pattern;
+    double temperature; /* < 0: default */
+    str fim;            /* "auto", "infill", "chat", or a family's name */
+    const str *stops; size_t n_stops;
+};
+
+struct settings {
+    unsigned n_refs;
+    uint64_t serial; /* of this snapshot; larger is newer */
+
+    const struct endpoint_settings *endpoints; size_t n_endpoints; /* none: discover */
+    const str *models_inline; size_t n_models_inline;
+    const str *models_inline_manual; size_t n_models_inline_manual;
+    const str *models_chat; size_t n_models_chat;
+    const struct model_options *model_options; size_t n_model_options;
+
+    bool inline_enabled;
+    bool inline_manual_only;       /* inline.trigger: "manual" */
+    unsigned inline_budget_ms;
+    unsigned inline_max_tokens;
+    enum multiline inline_multiline;
+    enum toggle completion_enabled;
+    enum hover_model hover;
+    unsigned cache_entries;
+    uint64_t cache_ttl_us;
+    const str *privacy_exclude; size_t n_privacy_exclude; /* added to the built-in ones */
+    bool privacy_redact;
+    size_t inline_file_bytes, context_file_bytes;
+    const str *languages_off; size_t n_languages_off;     /* ids with inline: false */
+    str log_file;
+    str log_level;
+};
+
+struct settings *settings_ref(struct settings *s);
+void settings_unref(struct settings *s);
+/* "qwen*"-like patterns of modelOptions against "endpoint/model"; never NULL. */
+const struct model_options *settings_model_options(const struct settings *s, str model);
+bool settings_language_is_on(const struct settings *s, str language);
+/* Whether privacy.exclude and the built-in patterns hide `path`; looks at the real path behind
+ * links as well, without regard to case. Thread-safe. */
+bool settings_excludes(const struct settings *s, str path);
+
+/* -- making snapshots -- */
+struct settings_builder;
+struct settings_problem { /* one thing that is wrong, for a person */
+    enum settings_source source;
+    str path; /* "inline.budget" */
+    str msg;  /* "must be a number of milliseconds from 0 to 10000" */
+};
+struct settings_builder *settings_builder_create(void);
+void settings_builder_destroy(struct settings_builder *b);
+/* Replaces what `source` says (an object, or JSON_NONE for nothing); copies. Problems are kept
+ * until the next call. Keys that `source` may not set are reported and ignored. */
+void settings_builder_put(struct settings_builder *b, enum settings_source source, struct json value);
+/* Reads a file of JSON with comments as `source`. ERR_NOT_FOUND where it isn't there; a malformed
+ * file is a problem and keeps what the source said before. */
+NODISCARD enum err settings_builder_read(struct settings_builder *b, enum settings_source source, const char *path);
+size_t settings_builder_problems(const struct settings_builder *b, const struct settings_problem **out);
+/* A new snapshot of everything put so far; the caller's reference. */
+struct settings *settings_builder_snapshot(struct settings_builder *b);
+
+/* The path of the user's file: `flag` if given, else the environment's. In the arena. */
+str settings_user_path(str flag, struct arena *arena);
+/* One line per key of the table, for --help. */
+void settings_describe(struct buf *out);
+
+#endif

@@ -1,0 +1,135 @@
+/* provider.h - what a model server's dialect has to offer: a pure codec.
+ *
+ * One file in providers/ per dialect exports one `const struct provider_ops`, and
+ * providers/table.c lists them. A codec turns questions into request bytes and response bytes into
+ * events; it knows no sockets, no clock, no threads and keeps no global state. Decoders see the
+ * response in pieces of any size, so each must give the same events for every way of cutting. */
+#ifndef CRUCIBLE_UPSTREAM_PROVIDER_H
+#define CRUCIBLE_UPSTREAM_PROVIDER_H
+
+#include "core/base/arena.h"
+#include "core/base/error.h"
+
+/* -- requests -- */
+struct http_request {
+    bool is_post;
+    struct buf path;  /* "/infill", with query; appended to the endpoint's base path */
+    struct buf body;  /* JSON, empty for GET */
+};
+void http_request_init(struct http_request *r);
+void http_request_release(struct http_request *r);
+
+/* How the text around the hole reaches the model. */
+enum generate_shape {
+    GENERATE_INFILL, /* prefix and suffix as fields; the server renders its model's template */
+    GENERATE_RAW,    /* `prompt` is rendered already, special tokens and all */
+    GENERATE_CHAT    /* system and user message, rendered by the server's chat template */
+};
+
+/* One generation. All slices are borrowed for the call. */
+struct generate {
+    enum generate_shape shape;
+    str model;          /* the server's id of it; empty: whatever it runs */
+    str prefix, suffix; /* GENERATE_INFILL */
+    str prompt;         /* GENERATE_RAW; the user message of GENERATE_CHAT */
+    str system;         /* GENERATE_CHAT */
+    const str *stops;   /* most important first; a codec may cut the list */
+    size_t n_stops;
+    unsigned max_tokens;
+    double temperature; /* < 0: the server's default */
+    int slot;           /* where the server has slots; -1: any */
+    str extra_body;     /* JSON object whose members join the body; "" for none */
+};
+
+/* -- responses -- */
+enum finish_reason {
+    FINISH_NONE,   /* the stream ended without saying so: cut off */
+    FINISH_STOP,   /* end of text, or a stop string */
+    FINISH_LENGTH  /* max_tokens or the context's end */
+};
+struct generate_end {
+    enum finish_reason reason;
+    /* -1 where the server doesn't say */
+    int64_t n_prompt_tokens, n_cached_tokens, n_tokens;
+    double prompt_ms, generate_ms;
+};
+struct decode_sink {
+    void (*on_text)(str utf8, void *user); /* may be called with a piece of any size > 0 */
+    void (*on_end)(const struct generate_end *end, void *user);      /* at most once, then no text */
+    void (*on_error)(const struct error *error, void *user);         /* at most once, then nothing */
+    void *user;
+};
+/* State of one response; large enough for every codec, which keeps its own struct in `state`. */
+#define DECODER_STATE_BYTES 512
+struct decoder {
+    const struct provider_ops *ops;
+    struct decode_sink sink;
+    bool is_over; /* on_end or on_error was called */
+    _Alignas(16) unsigned char state[DECODER_STATE_BYTES];
+};
+
+/* -- what a server says about itself -- */
+enum probe_state {
+    PROBE_MORE,    /* another request is needed: call probe_next again */
+    PROBE_READY,   /* it serves, *found is filled */
+    PROBE_LOADING, /* it is this kind of server, its model is still loading */
+    PROBE_FOREIGN, /* something answers, but it doesn't speak this dialect */
+    PROBE_REFUSED  /* the key is missing or wrong */
+};
+enum model_ability {
+    MODEL_INFILL = 1, /* GENERATE_INFILL works */
+    MODEL_RAW = 2,    /* GENERATE_RAW works */
+    MODEL_CHAT = 4    /* GENERATE_CHAT works */
+};
+struct model_info {
+    str id;             /* what requests call it */
+    str name;           /* what it says of itself (file name, architecture): chooses the template */
+    unsigned abilities; /* enum model_ability, as far as known */
+    uint64_t n_params, n_bytes; /* 0: unknown */
+    uint64_t n_ctx;             /* tokens per request, 0: unknown */
+    bool is_loaded;
+    bool is_remote;     /* a loopback server forwards it to somewhere else */
+};
+struct probe {
+    unsigned step;            /* how many requests have been answered */
+    struct arena *arena;      /* owns every string of `models` */
+    struct model_info *models;
+    size_t n_models;
+    unsigned n_slots;         /* requests served in parallel; 0: unknown */
+    str version;
+    double loading;           /* 0..1, < 0: unknown */
+};
+
+enum provider_capability {
+    PROVIDER_IN_PROCESS = 1, /* no HTTP: answered by the built-in predictor */
+    PROVIDER_SLOTS = 2,      /* `slot` is honoured */
+    PROVIDER_ONE_MODEL = 4   /* serves a single model and ignores its name */
+};
+
+struct provider_ops {
+    const char *kind;             /* the word in the configuration */
+    unsigned capabilities;        /* enum provider_capability */
+    unsigned abilities;           /* enum model_ability a model of it may have */
+    const uint16_t *ports;        /* loopback ports to look at, 0-terminated; may be NULL */
+    size_t max_stops;             /* stop strings it takes; SIZE_MAX: any number */
+
+    /* Encodes request number p->step of a probe. */
+    void (*probe_request)(const struct probe *p, struct http_request *out);
+    /* Reads the answer (status 0: none came) and counts p->step on. */
+    enum probe_state (*probe_reply)(struct probe *p, int status, str body);
+
+    /* ERR_REJECTED where the shape isn't one of its abilities. */
+    enum err (*encode)(const struct generate *g, struct http_request *out, struct error *why);
+    void (*decode_begin)(struct decoder *d);
+    void (*decode)(struct decoder *d, str bytes);
+    /* The response's end; gives on_end(FINISH_NONE) or on_error where nothing ended it before.
+     * Also releases what the state holds: always called, also after an abort. */
+    void (*decode_finish)(struct decoder *d, bool is_aborted);
+    /* Explains a response whose status isn't 200. `body` is at most HTTP_MAX_ERROR_BYTES of it. */
+    void (*explain)(int status, str body, struct error *out);
+};
+
+/* NULL-terminated; defined in providers/table.c and handed to the upstream by lsp/main.c. */
+extern const struct provider_ops *const provider_table[];
+
+#endif

@@ -1,0 +1,93 @@
+/* upstream.h - the endpoints, what is known of them, and exchanges with them.
+ *
+ * An endpoint is a place that models are reached at: a server of the configuration, one found on
+ * loopback, or the built-in predictor (`embedded`, always there, always ready). An exchange is one
+ * call to an endpoint. Its sink hears text as it comes and then on_done exactly once, last, never
+ * from inside exchange_start; after exchange_cancel nothing more is heard. */
+#ifndef CRUCIBLE_UPSTREAM_UPSTREAM_H
+#define CRUCIBLE_UPSTREAM_UPSTREAM_H
+
+#include "core/predict/predict.h"
+#include "core/settings/settings.h"
+#include "core/upstream/provider.h"
+
+struct upstream;
+
+enum endpoint_state {
+    ENDPOINT_UNKNOWN, /* not looked at yet */
+    ENDPOINT_PROBING, /* being asked what it is, nothing known before */
+    ENDPOINT_READY,
+    ENDPOINT_LOADING, /* lives; its model is on the way */
+    ENDPOINT_DOWN,    /* nothing answers, or nonsense: looked at again from time to time */
+    ENDPOINT_BLOCKED  /* key refused, certificate refused, no consent: not tried until settings change */
+};
+const char *endpoint_state_name(enum endpoint_state state);
+
+enum tier { TIER_LOOPBACK, TIER_LAN, TIER_CLOUD };
+const char *tier_name(enum tier tier);
+
+struct endpoint { /* read-only for everybody else */
+    unsigned idx;              /* place in upstream_endpoint(); valid until the settings change */
+    uint64_t id;               /* never used twice */
+    str name;                  /* of the configuration, or the kind where found by itself */
+    const struct provider_ops *ops;
+    str origin, base_path;     /* empty for the predictor */
+    enum tier tier;
+    bool is_discovered;
+    enum endpoint_state state;
+    struct error error;        /* why it is down or blocked */
+    double loading;            /* 0..1 while loading, < 0 unknown */
+    const struct model_info *models;
+    size_t n_models;
+    unsigned n_slots;
+    str version;
+    uint64_t next_probe_us;
+};
+
+struct upstream_options {
+    const struct provider_ops *const *providers; /* keeps */
+    struct predictor *predictor;                 /* keeps; NULL: no embedded endpoint */
+    /* Some endpoint's state or models changed; never from inside a call. */
+    void (*on_change)(void *user);
+    void *user;
+};
+
+struct upstream *upstream_create(struct loop *loop, const struct upstream_options *options);
+void upstream_destroy(struct upstream *u);
+/* Uses the endpoints of `s` (or discovers them where it names none). Endpoints that stay the same
+ * keep their state; exchanges with those that go end with ERR_REJECTED. */
+void upstream_configure(struct upstream *u, const struct settings *s);
+/* Looks at every endpoint that is due, now. Until the first call nothing touches the network. */
+void upstream_probe(struct upstream *u);
+size_t upstream_count(const struct upstream *u);
+const struct endpoint *upstream_endpoint(const struct upstream *u, size_t idx);
+const struct endpoint *upstream_find(const struct upstream *u, uint64_t id);
+/* Whether the first look at every endpoint is over (nothing is UNKNOWN or PROBING). */
+bool upstream_is_settled(const struct upstream *u);
+
+struct exchange_spec { /* borrowed for the call */
+    uint64_t endpoint;      /* id */
+    struct generate generate;
+    const struct prediction_place *place; /* for the in-process endpoint */
+    uint64_t first_token_us;/* deadline for the first byte of text, absolute; CLOCK_NEVER for none */
+    uint64_t total_us;      /* deadline for the whole */
+};
+struct exchange_sink {
+    void (*on_text)(uint64_t exchange, str utf8, void *user);
+    /* end is NULL where error isn't. confidence: of the predictor's answer, 1 for models. */
+    void (*on_done)(uint64_t exchange, const struct generate_end *end, double confidence,
+                    const struct error *error, void *user);
+    void *user;
+};
+/* Gives the exchange's id (never 0). A spec that can't be sent fails through on_done. */
+uint64_t exchange_start(struct upstream *u, const struct exchange_spec *spec, const struct exchange_sink *sink);
+/* Closes it at once; its sink hears nothing more. Unknown ids are ignored. */
+void exchange_cancel(struct upstream *u, uint64_t id);
+
+struct upstream_stats {
+    uint64_t n_exchanges, n_cancelled, n_failed, n_tokens, n_prompt_tokens, n_cached_tokens, n_bytes_in, n_bytes_out;
+    uint64_t n_active;
+};
+struct upstream_stats upstream_stats(const struct upstream *u);
+
+#endif
