@@ -46,6 +46,9 @@ void trim_feed(struct trim *t, str raw, struct buf *clean);
  * half line at the end is only given as far as it is sound. */
 void trim_finish(struct trim *t, bool is_cut, struct buf *clean);
 enum trim_end trim_ended(const struct trim *t);
+/* Whether the last line given is whole: its line end has come and is held back, since what follows
+ * may turn out to repeat the document. */
+bool trim_is_at_line_end(const struct trim *t);
 
 /* Appends `text` with everything dropped that trim drops character by character; for text that
  * comes from models or peers outside the editor's buffer (log lines, messages, status). */

@@ -312,7 +312,7 @@ static void token(struct world *w)
         return;
     }
     memcpy(k->text + strlen(k->text), piece, strlen(piece) + 1);
-    flights_feed(w->flights, k->id, str_from(piece));
+    flights_feed(w->flights, k->id, str_from(piece), false);
 }
 
 static void land(struct world *w)

@@ -114,7 +114,7 @@ static void typing_what_it_says_rides(void **state)
     bed_start(&bed);
     uint64_t r;
     uint64_t fl = take_off(&bed, 8, 1, &r);
-    flights_feed(bed.flights, fl, STR("compute(a)"));
+    flights_feed(bed.flights, fl, STR("compute(a)"), false);
     given(&bed, r, "compute(a)");
     flights_leave(bed.flights, r, bed.now_us);
     type(&bed, 8, "com");
@@ -137,9 +137,9 @@ static void request_before_the_first_token_waits(void **state)
     type(&bed, 0, "re");
     assert_int_equal(board(&bed, 2, &r), BOARDED_FLYING);
     assert_true(flights_view(bed.flights, r).is_waiting);
-    flights_feed(bed.flights, fl, STR("r"));
+    flights_feed(bed.flights, fl, STR("r"), false);
     assert_true(flights_view(bed.flights, r).is_waiting);
-    flights_feed(bed.flights, fl, STR("eturn"));
+    flights_feed(bed.flights, fl, STR("eturn"), false);
     given(&bed, r, "turn");
     bed_end(&bed);
 }
@@ -154,7 +154,7 @@ static void rider_leaves_at_the_first_disagreement(void **state)
     flights_leave(bed.flights, r, bed.now_us);
     type(&bed, 0, "xy");
     assert_int_equal(board(&bed, 2, &r), BOARDED_FLYING);
-    flights_feed(bed.flights, fl, STR("xz"));
+    flights_feed(bed.flights, fl, STR("xz"), false);
     assert_true(flights_view(bed.flights, r).has_left);
     bed_end(&bed);
 }
@@ -166,7 +166,7 @@ static void auto_closed_brackets_are_agreement(void **state)
     bed_start(&bed);
     uint64_t r;
     uint64_t fl = take_off(&bed, 5, 1, &r);
-    flights_feed(bed.flights, fl, STR("(a, b)"));
+    flights_feed(bed.flights, fl, STR("(a, b)"), false);
     flights_leave(bed.flights, r, bed.now_us);
     type(&bed, 5, "()"); /* cursor in between */
     assert_int_equal(board(&bed, 6, &r), BOARDED_FLYING);
@@ -185,7 +185,7 @@ static void text_after_the_cursor_must_be_the_suffix(void **state)
     bed_start(&bed);
     uint64_t r;
     uint64_t fl = take_off(&bed, 4, 1, &r);
-    flights_feed(bed.flights, fl, STR("abc"));
+    flights_feed(bed.flights, fl, STR("abc"), false);
     flights_leave(bed.flights, r, bed.now_us);
     type(&bed, 5, "z"); /* the next line changed */
     assert_int_equal(board(&bed, 4, &r), BOARDED_NONE);
@@ -199,7 +199,7 @@ static void near_window_before_the_anchor_must_be_unchanged(void **state)
     bed_start(&bed);
     uint64_t r;
     uint64_t fl = take_off(&bed, 4, 1, &r);
-    flights_feed(bed.flights, fl, STR("abc"));
+    flights_feed(bed.flights, fl, STR("abc"), false);
     flights_leave(bed.flights, r, bed.now_us);
     type(&bed, 0, "y");
     assert_int_equal(board(&bed, 5, &r), BOARDED_NONE);
@@ -221,7 +221,7 @@ static void farther_change_serves_but_isnt_cached(void **state)
     flights_leave(bed.flights, r, bed.now_us);
     type(&bed, 10, "b");
     assert_int_equal(board(&bed, 1001, &r), BOARDED_FLYING);
-    flights_feed(bed.flights, fl, STR("end"));
+    flights_feed(bed.flights, fl, STR("end"), false);
     flights_land(bed.flights, fl, true, bed.now_us);
     given(&bed, r, "end");
     struct boarding b = at(&bed, 1001);
@@ -255,7 +255,7 @@ static void popup_selection_stands_for_the_typed_word(void **state)
     b.selected_start = 4;
     struct flight_spec spec = {.place = &b, .window_end = 6, .window_hash = 3};
     uint64_t fl = flights_take_off(bed.flights, &spec, 50, bed.now_us);
-    flights_feed(bed.flights, fl, STR(" - 1"));
+    flights_feed(bed.flights, fl, STR(" - 1"), false);
     given(&bed, 50, " - 1");
     flights_leave(bed.flights, 50, bed.now_us);
     type(&bed, 6, "ngth");
@@ -272,7 +272,7 @@ static void landed_flight_is_found_by_its_window(void **state)
     bed_start(&bed);
     uint64_t r, flight;
     uint64_t fl = take_off(&bed, 4, 77, &r);
-    flights_feed(bed.flights, fl, STR("1;"));
+    flights_feed(bed.flights, fl, STR("1;"), false);
     flights_land(bed.flights, fl, true, bed.now_us);
     flights_leave(bed.flights, r, bed.now_us);
     documents_close(bed.documents, bed.doc->id);
@@ -293,7 +293,7 @@ static void broken_off_flight_serves_nobody_else(void **state)
     bed_start(&bed);
     uint64_t r, other, flight;
     uint64_t fl = take_off(&bed, 4, 77, &r);
-    flights_feed(bed.flights, fl, STR("1"));
+    flights_feed(bed.flights, fl, STR("1"), false);
     flights_land(bed.flights, fl, false, bed.now_us);
     given(&bed, r, "1");
     assert_int_equal(board(&bed, 4, &other), BOARDED_NONE);
@@ -313,7 +313,7 @@ static void cache_keeps_the_most_recently_used(void **state)
     for (uint64_t i = 1; i <= 20; i++) {
         bed.now_us++;
         uint64_t fl = take_off(&bed, 0, i, &r);
-        flights_feed(bed.flights, fl, STR("t"));
+        flights_feed(bed.flights, fl, STR("t"), false);
         flights_leave(bed.flights, r, bed.now_us);
         flights_land(bed.flights, fl, true, bed.now_us);
     }
@@ -336,7 +336,7 @@ static void flight_without_riders_ends_after_the_grace(void **state)
     assert_int_equal(flights_next_us(bed.flights), bed.now_us + FLIGHT_GRACE_US);
     type(&bed, 1, "a"); /* agrees: nothing has come yet */
     assert_int_equal(flights_next_us(bed.flights), bed.now_us + FLIGHT_AGREE_US);
-    flights_feed(bed.flights, fl, STR("b"));
+    flights_feed(bed.flights, fl, STR("b"), false);
     type(&bed, 2, "c"); /* disagrees */
     assert_int_equal(flights_next_us(bed.flights), bed.now_us + FLIGHT_GRACE_US);
     bed.now_us += FLIGHT_GRACE_US;
@@ -357,7 +357,7 @@ static void one_riders_leaving_doesnt_hurt_another(void **state)
     assert_int_equal(board(&bed, 1, &b), BOARDED_FLYING);
     flights_leave(bed.flights, a, bed.now_us);
     flights_tick(bed.flights, bed.now_us + SEC_TO_US(60));
-    flights_feed(bed.flights, fl, STR("yz"));
+    flights_feed(bed.flights, fl, STR("yz"), false);
     given(&bed, b, "yz");
     assert_int_equal(bed.n_aborted, 0);
     bed_end(&bed);

@@ -1,0 +1,152 @@
+/* route_test.c - which endpoint and model serve a role. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "core/model/route.h"
+
+static struct endpoint endpoints[4];
+static size_t n_endpoints;
+static const struct provider_ops plain = {.kind = "openai"};
+static const struct provider_ops single = {.kind = "llamacpp", .capabilities = PROVIDER_ONE_MODEL};
+static const struct provider_ops own = {.kind = "embedded", .capabilities = PROVIDER_IN_PROCESS};
+static struct model_info coder = {.abilities = MODEL_INFILL | MODEL_RAW, .is_loaded = true};
+static struct model_info chat = {.abilities = MODEL_CHAT, .is_loaded = true};
+
+size_t upstream_count(const struct upstream *u)
+{
+    (void)u;
+    return n_endpoints;
+}
+
+const struct endpoint *upstream_endpoint(const struct upstream *u, size_t idx)
+{
+    (void)u;
+    return &endpoints[idx];
+}
+
+bool upstream_is_settled(const struct upstream *u)
+{
+    (void)u;
+    return true;
+}
+
+const char *endpoint_state_name(enum endpoint_state state)
+{
+    return state == ENDPOINT_DOWN ? "down" : "?";
+}
+
+static void put(const char *name, const struct provider_ops *ops, enum endpoint_state state,
+                enum tier tier, const struct model_info *m)
+{
+    endpoints[n_endpoints] = (struct endpoint){.idx = (unsigned)n_endpoints, .id = n_endpoints + 1,
+                                               .name = str_from(name), .ops = ops, .state = state,
+                                               .tier = tier, .models = m, .n_models = m != NULL,
+                                               .loading = 0.5};
+    n_endpoints++;
+}
+
+static struct route route_for(const str *names, size_t n, const char *wish)
+{
+    struct settings s = {.models_inline = names, .n_models_inline = n};
+    return route_inline(NULL, &s, str_from(wish), false);
+}
+
+static int clear(void **state)
+{
+    (void)state;
+    n_endpoints = 0;
+    coder.id = STR("coder");
+    coder.name = STR("qwen2.5-coder");
+    chat.id = STR("chat");
+    chat.name = STR("llama-3");
+    return 0;
+}
+
+static void nearest_ready_model_is_taken(void **state)
+{
+    (void)state;
+    put("cloud", &plain, ENDPOINT_READY, TIER_CLOUD, &coder);
+    put("near", &single, ENDPOINT_READY, TIER_LOOPBACK, &coder);
+    put("embedded", &own, ENDPOINT_READY, TIER_LOOPBACK, NULL);
+    struct route r = route_for(NULL, 0, "");
+    assert_int_equal(r.state, ROUTE_READY);
+    assert_string_equal(r.name, "near/coder");
+    assert_false(r.is_remote);
+    assert_true(r.allows_embedded);
+}
+
+static void named_preference_wins_and_may_be_remote(void **state)
+{
+    (void)state;
+    put("cloud", &plain, ENDPOINT_READY, TIER_CLOUD, &coder);
+    put("near", &single, ENDPOINT_READY, TIER_LOOPBACK, &coder);
+    str names[] = {STR("cloud/coder")};
+    struct route r = route_for(names, 1, "");
+    assert_string_equal(r.name, "cloud/coder");
+    assert_true(r.is_remote);
+    assert_false(r.allows_embedded);
+}
+
+static void unnamed_endpoint_isnt_used_when_the_named_one_is_down(void **state)
+{
+    (void)state;
+    put("near", &single, ENDPOINT_DOWN, TIER_LOOPBACK, NULL);
+    put("cloud", &plain, ENDPOINT_READY, TIER_CLOUD, &coder);
+    (void)error_set(&endpoints[0].error, ERR_CONNECT, "nothing listens");
+    str names[] = {STR("near/coder"), STR("embedded")};
+    struct route r = route_for(names, 2, "");
+    assert_int_equal(r.state, ROUTE_NONE);
+    assert_non_null(strstr(r.message, "nothing listens"));
+    assert_true(r.allows_embedded);
+}
+
+static void loading_is_reported_and_a_later_ready_one_serves(void **state)
+{
+    (void)state;
+    put("slow", &single, ENDPOINT_LOADING, TIER_LOOPBACK, NULL);
+    struct route r = route_for(NULL, 0, "");
+    assert_int_equal(r.state, ROUTE_LOADING);
+    assert_true(r.loading == 0.5);
+    put("near", &single, ENDPOINT_READY, TIER_LOOPBACK, &coder);
+    r = route_for(NULL, 0, "");
+    assert_int_equal(r.state, ROUTE_READY);
+    assert_string_equal(r.message, "");
+}
+
+static void chat_model_cant_fill(void **state)
+{
+    (void)state;
+    put("near", &plain, ENDPOINT_READY, TIER_LOOPBACK, &chat);
+    struct route r = route_for(NULL, 0, "");
+    assert_int_equal(r.state, ROUTE_NONE);
+    assert_non_null(strstr(r.message, "can't fill in the middle"));
+}
+
+static void missing_names_are_named(void **state)
+{
+    (void)state;
+    put("near", &plain, ENDPOINT_READY, TIER_LOOPBACK, &coder);
+    struct route r = route_for(NULL, 0, "near/other");
+    assert_int_equal(r.state, ROUTE_NONE);
+    assert_non_null(strstr(r.message, "no model other"));
+    r = route_for(NULL, 0, "nowhere/x");
+    assert_non_null(strstr(r.message, "nowhere"));
+    r = route_for(NULL, 0, "coder");
+    assert_int_equal(r.state, ROUTE_READY);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(nearest_ready_model_is_taken, clear),
+        cmocka_unit_test_setup(named_preference_wins_and_may_be_remote, clear),
+        cmocka_unit_test_setup(unnamed_endpoint_isnt_used_when_the_named_one_is_down, clear),
+        cmocka_unit_test_setup(loading_is_reported_and_a_later_ready_one_serves, clear),
+        cmocka_unit_test_setup(chat_model_cant_fill, clear),
+        cmocka_unit_test_setup(missing_names_are_named, clear),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
