@@ -15,7 +15,7 @@
 #define SETTINGS_MAX_ITEMS        256u          /* of a list */
 
 struct report {
-    struct arena arena; /* of the paths and messages */
+    struct arena arena;                /* of the paths and messages */
     struct settings_problem *problems; /* owned */
     size_t n;
 };

@@ -23,23 +23,23 @@ enum setting_type {
     SETTING_LANGUAGES /* joined language by language */
 };
 
-enum setting_field { /* what `offset` points at */
-    FIELD_NONE,      /* checked, but nothing reads it yet */
-    FIELD_BOOL,      /* for words: whether it is the second one */
-    FIELD_ENUM,      /* index of the word */
-    FIELD_UNSIGNED,
-    FIELD_SIZE,
-    FIELD_U64,
-    FIELD_STR,
-    FIELD_LIST,  /* pointer at `offset`, count at `n_offset` */
-    FIELD_ENABLE /* false switches everything off that comes by itself */
+enum setting_field {             /* what `offset` points at */
+                     FIELD_NONE, /* checked, but nothing reads it yet */
+                     FIELD_BOOL, /* for words: whether it is the second one */
+                     FIELD_ENUM, /* index of the word */
+                     FIELD_UNSIGNED,
+                     FIELD_SIZE,
+                     FIELD_U64,
+                     FIELD_STR,
+                     FIELD_LIST,  /* pointer at `offset`, count at `n_offset` */
+                     FIELD_ENABLE /* false switches everything off that comes by itself */
 };
 
 enum setting_flag {
-    SETTING_AUTO_OK = 1, /* "auto" is a value: SETTINGS_AUTO */
-    SETTING_WHOLE = 2,   /* no fractions */
-    SETTING_LOWERS = 4,  /* a project may set it, and only lower it */
-    SETTING_ON_ONLY = 8, /* false is for the user's file alone */
+    SETTING_AUTO_OK = 1,  /* "auto" is a value: SETTINGS_AUTO */
+    SETTING_WHOLE = 2,    /* no fractions */
+    SETTING_LOWERS = 4,   /* a project may set it, and only lower it */
+    SETTING_ON_ONLY = 8,  /* false is for the user's file alone */
     SETTING_OFF_ONLY = 16 /* true is no value */
 };
 

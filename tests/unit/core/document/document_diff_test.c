@@ -132,9 +132,10 @@ static size_t oracle_floor(const struct oracle *o, size_t offset)
 
 static size_t random_text(char *out, size_t max)
 {
-    static const char *const parts[] = {"a",  "b ",   "\t",       "\n",           "\r",
-                                        "\n", "\r\n", "\xC3\xA9", "\xE2\x82\xAC", "\xF0\x9F\x98\x80",
-                                        "x",  "y",    "\xE6\xBC\xA2", "foo(bar)", "\n    "};
+    static const char *const parts[] = {
+        "a",  "b ",   "\t",           "\n",           "\r",
+        "\n", "\r\n", "\xC3\xA9",     "\xE2\x82\xAC", "\xF0\x9F\x98\x80",
+        "x",  "y",    "\xE6\xBC\xA2", "foo(bar)",     "\n    "};
     size_t len = 0;
     size_t n = rng_below(8) == 0 ? rng_below(max) : rng_below(3);
     for (size_t i = 0; i < n; i++) {

@@ -150,7 +150,7 @@ static void document_eol_is_the_first_form(void **state)
     (void)state;
     static const struct {
         const char *text, *eol;
-    } rows[] = {{"", "\n"},         {"abc", "\n"},     {"a\r\nb\n", "\r\n"}, {"\nb\r\n", "\n"},
+    } rows[] = {{"", "\n"},         {"abc", "\n"},    {"a\r\nb\n", "\r\n"}, {"\nb\r\n", "\n"},
                 {"a\rb\r\n", "\r"}, {"\r\n", "\r\n"}, {"\r\r\n", "\r"}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct document *d = document_create(str_from(rows[i].text));

@@ -40,8 +40,8 @@ static void documents_copy_what_they_keep(void **state)
     struct documents *ds = documents_create();
     char path[] = "/tmp/a.c", language[] = "c", text[] = "int";
     uint64_t id = 0;
-    assert_int_equal(
-        documents_open(ds, str_from(path), str_from(language), str_from(text), &id), ERR_OK);
+    assert_int_equal(documents_open(ds, str_from(path), str_from(language), str_from(text), &id),
+                     ERR_OK);
     path[0] = language[0] = text[0] = '!';
     struct open_document *doc = documents_find(ds, id);
     assert_non_null(doc);

@@ -35,7 +35,8 @@ static void assert_problem(const struct settings_builder *b, const char *path, c
     const struct settings_problem *p;
     size_t n = settings_builder_problems(b, &p);
     for (size_t i = 0; i < n; i++) {
-        if (str_eq(p[i].path, str_from(path)) && str_find(p[i].msg, str_from(part), 0) != SIZE_MAX) {
+        if (str_eq(p[i].path, str_from(path)) &&
+            str_find(p[i].msg, str_from(part), 0) != SIZE_MAX) {
             return;
         }
     }
@@ -85,27 +86,34 @@ static void settings_defaults_are_those_of_the_table(void **state)
 
 static const char full_file[] =
     "{ // a comment\n"
-    "\"endpoints\": [{\"name\": \"ollama\", \"kind\": \"ollama\", \"url\": \"http://127.0.0.1:11434\"},"
+    "\"endpoints\": [{\"name\": \"ollama\", \"kind\": \"ollama\", \"url\": "
+    "\"http://127.0.0.1:11434\"},"
     " {\"name\": \"work\", \"kind\": \"openai\", \"url\": \"https://models.example.com/v1\","
     "  \"apiKeyFile\": \"~/work.key\", \"apiKeyCommand\": [\"pass\", \"show\", \"work\"],"
-    "  \"headers\": {\"X-Team\": \"a b\"}, \"paths\": {\"chat\": \"/c\"}, \"extraBody\": {\"a\": [1]},"
+    "  \"headers\": {\"X-Team\": \"a b\"}, \"paths\": {\"chat\": \"/c\"}, \"extraBody\": {\"a\": "
+    "[1]},"
     "  \"proxy\": \"\", \"caFile\": \"\", \"models\": [\"coder-7b\"]}],"
     "\"models\": {\"inline\": [\"ollama/q:1.5b\", \"embedded\"], \"inlineManual\": [],"
     "  \"chat\": [\"work/coder-7b\"], \"embed\": []},"
     "\"modelOptions\": {\"ollama/qwen*\": {\"numCtx\": \"auto\", \"temperature\": 0.1,"
     "  \"stop\": [\"\\n\\n\"], \"fim\": \"chat\", \"system\": \"\"}},"
-    "\"inline\": {\"enabled\": true, \"trigger\": \"manual\", \"debounce\": \"auto\", \"budget\": \"1s\","
+    "\"inline\": {\"enabled\": true, \"trigger\": \"manual\", \"debounce\": \"auto\", \"budget\": "
+    "\"1s\","
     "  \"maxTokens\": 64, \"multiline\": \"never\", \"prefetch\": true},"
     "\"completion\": {\"enabled\": false}, \"hover\": {\"model\": \"on\"},"
-    "\"actions\": [{\"title\": \"Rust\", \"prompt\": \"a\\nb\", \"languages\": [\"c\"], \"output\": \"replace\"}],"
-    "\"residency\": {\"maxLoadedModels\": \"auto\", \"modelTtl\": \"10m\", \"preloadEnabled\": true,"
+    "\"actions\": [{\"title\": \"Rust\", \"prompt\": \"a\\nb\", \"languages\": [\"c\"], "
+    "\"output\": \"replace\"}],"
+    "\"residency\": {\"maxLoadedModels\": \"auto\", \"modelTtl\": \"10m\", \"preloadEnabled\": "
+    "true,"
     "  \"persistentModels\": [], \"vramBudgetMb\": \"auto\"},"
     "\"dedup\": {\"similarityThreshold\": 0.85, \"adaptive\": true},"
-    "\"cache\": {\"entries\": 7, \"ttl\": 1500, \"disk\": true, \"diskMaxMb\": 256, \"shared\": \"\"},"
+    "\"cache\": {\"entries\": 7, \"ttl\": 1500, \"disk\": true, \"diskMaxMb\": 256, \"shared\": "
+    "\"\"},"
     "\"upstream\": {\"maxConnections\": 10, \"retries\": 3, \"breakerFailures\": 5,"
     "  \"breakerRecovery\": \"60s\", \"hedge\": false},"
     "\"privacy\": {\"exclude\": [\"hidden/\"], \"redactSecrets\": false},"
-    "\"limits\": {\"inlineFileMb\": 2, \"contextFileMb\": 0.5}, \"statistics\": {\"enabled\": true},"
+    "\"limits\": {\"inlineFileMb\": 2, \"contextFileMb\": 0.5}, \"statistics\": {\"enabled\": "
+    "true},"
     "\"log\": {\"file\": \"/tmp/x.log\", \"level\": \"info\"},"
     "\"languages\": {\"markdown\": {\"inline\": false}}, }";
 
@@ -151,9 +159,9 @@ static void settings_read_every_documented_key(void **state)
 static void settings_model_options_take_the_first_pattern(void **state)
 {
     (void)state;
-    struct settings *s = only(SETTINGS_USER_FILE,
-                              "{\"modelOptions\": {\"ollama/qwen*\": {\"temperature\": 0.5},"
-                              "\"*\": {\"fim\": \"infill\", \"stop\": [\"x\", \"y\"]}}}");
+    struct settings *s =
+        only(SETTINGS_USER_FILE, "{\"modelOptions\": {\"ollama/qwen*\": {\"temperature\": 0.5},"
+                                 "\"*\": {\"fim\": \"infill\", \"stop\": [\"x\", \"y\"]}}}");
     assert_true(settings_model_options(s, STR("ollama/qwen2.5/a:7b"))->temperature > 0.4);
     const struct model_options *any = settings_model_options(s, STR("work/org/model"));
     assert_str(any->fim, "infill");
@@ -169,9 +177,11 @@ static void settings_later_sources_win(void **state)
 {
     (void)state;
     struct settings_builder *b = settings_builder_create();
-    put(b, SETTINGS_LIVE, "{\"inline\": {\"budget\": 300}, \"languages\": {\"c\": {\"inline\": true}}}");
-    put(b, SETTINGS_USER_FILE, "{\"inline\": {\"budget\": 100, \"maxTokens\": 9},"
-                               "\"languages\": {\"c\": {\"inline\": false}, \"go\": {\"inline\": false}}}");
+    put(b, SETTINGS_LIVE,
+        "{\"inline\": {\"budget\": 300}, \"languages\": {\"c\": {\"inline\": true}}}");
+    put(b, SETTINGS_USER_FILE,
+        "{\"inline\": {\"budget\": 100, \"maxTokens\": 9},"
+        "\"languages\": {\"c\": {\"inline\": false}, \"go\": {\"inline\": false}}}");
     put(b, SETTINGS_INIT, "{\"inline\": {\"budget\": 200, \"maxTokens\": null}}");
     struct settings *s = settings_builder_snapshot(b);
     assert_int_equal(s->inline_budget_ms, 300);
@@ -234,9 +244,11 @@ static void settings_name_what_is_wrong(void **state)
          "endpoints[0].apikey", "did you mean \"apiKeyFile\"?"},
         {"{\"endpoints\": [{\"name\": \"n\", \"kind\": \"k\", \"headers\": {\"A b\": \"\"}}]}",
          "endpoints[0].headers.A b", "name that can't be used"},
-        {"{\"endpoints\": [{\"name\": \"n\", \"kind\": \"k\", \"headers\": {\"A\": \"x\\r\\nB: y\"}}]}",
+        {"{\"endpoints\": [{\"name\": \"n\", \"kind\": \"k\", \"headers\": {\"A\": \"x\\r\\nB: "
+         "y\"}}]}",
          "endpoints[0].headers.A", "control characters"},
-        {"{\"endpoints\": [{\"name\": \"n\", \"kind\": \"k\"}, {\"name\": \"n\", \"kind\": \"k\"}]}",
+        {"{\"endpoints\": [{\"name\": \"n\", \"kind\": \"k\"}, {\"name\": \"n\", \"kind\": "
+         "\"k\"}]}",
          "endpoints[1].name", "endpoint before it"},
         {"{\"endpoints\": [{\"name\": \"n\", \"kind\": \"k\", \"paths\": {\"chat\": \"x\"}}]}",
          "endpoints[0].paths", "begin with"},
@@ -244,8 +256,10 @@ static void settings_name_what_is_wrong(void **state)
          "endpoints[0].extraBody", "must be an object"},
         {"{\"modelOptions\": {\"a/*\": {\"temperature\": 3}}}", "modelOptions.a/*.temperature",
          "from 0 to 2"},
-        {"{\"modelOptions\": {\"a/*\": {\"numCtx\": 0}}}", "modelOptions.a/*.numCtx", "or \"auto\""},
-        {"{\"modelOptions\": {\"a/*\": {\"temp\": 0}}}", "modelOptions.a/*.temp", "not a known key"},
+        {"{\"modelOptions\": {\"a/*\": {\"numCtx\": 0}}}", "modelOptions.a/*.numCtx",
+         "or \"auto\""},
+        {"{\"modelOptions\": {\"a/*\": {\"temp\": 0}}}", "modelOptions.a/*.temp",
+         "not a known key"},
         {"{\"actions\": [{\"title\": \"t\"}]}", "actions[0]", "\"prompt\""},
         {"{\"actions\": [{\"title\": \"t\", \"prompt\": \"p\", \"output\": \"eat\"}]}",
          "actions[0].output", "replace|insert|show"},
@@ -276,7 +290,7 @@ static void settings_bad_value_keeps_the_last_good_one(void **state)
     put(b, SETTINGS_LIVE, "{\"inline\": {\"budget\": \"bad\"}}");
     assert_problem(b, "inline.budget", "must be");
     struct settings *s = settings_builder_snapshot(b);
-    assert_int_equal(s->inline_budget_ms, 100); /* kept */
+    assert_int_equal(s->inline_budget_ms, 100);  /* kept */
     assert_int_equal(s->inline_max_tokens, 128); /* absent: gone */
     settings_unref(s);
     put(b, SETTINGS_LIVE, "{\"inline\": 7}");
@@ -309,301 +323,48 @@ static void settings_problems_are_bounded(void **state)
     buf_release(&json);
 }
 
-/* -- who may say what -- */
-
-enum verdict { TAKEN, REFUSED };
-
-static void settings_guarded_keys_by_source(void **state)
-{
-    (void)state;
-#define EP(member) "{\"endpoints\": [{\"name\": \"n\", \"kind\": \"k\", \"url\": \"http://[::1]:1\", " member "}]}"
-    static const struct {
-        const char *json, *path;
-        enum verdict by[N_SETTINGS_SOURCES]; /* user's file, init, live, project */
-    } rows[] = {
-        {"{\"endpoints\": []}", "endpoints", {TAKEN, TAKEN, TAKEN, REFUSED}},
-        {EP("\"apiKeyFile\": \"/k\""), "apiKeyFile", {TAKEN, REFUSED, REFUSED, REFUSED}},
-        {EP("\"apiKeyEnv\": \"K\""), "apiKeyEnv", {TAKEN, REFUSED, REFUSED, REFUSED}},
-        {EP("\"apiKeyCommand\": [\"k\"]"), "apiKeyCommand", {TAKEN, REFUSED, REFUSED, REFUSED}},
-        {EP("\"headers\": {\"X\": \"y\"}"), "headers", {TAKEN, REFUSED, REFUSED, REFUSED}},
-        {EP("\"extraBody\": {\"x\": 1}"), "extraBody", {TAKEN, REFUSED, REFUSED, REFUSED}},
-        {EP("\"proxy\": \"http://p\""), "proxy", {TAKEN, REFUSED, REFUSED, REFUSED}},
-        {EP("\"caFile\": \"/ca\""), "caFile", {TAKEN, REFUSED, REFUSED, REFUSED}},
-        {EP("\"proxy\": \"\", \"headers\": {}"), "", {TAKEN, TAKEN, TAKEN, REFUSED}},
-        {EP("\"models\": [\"m\"]"), "", {TAKEN, TAKEN, TAKEN, REFUSED}},
-        {"{\"models\": {\"inline\": [\"a/b\"]}}", "", {TAKEN, TAKEN, TAKEN, REFUSED}},
-        {"{\"models\": {\"inlineManual\": [\"a/b\"]}}", "", {TAKEN, TAKEN, TAKEN, REFUSED}},
-        {"{\"models\": {\"chat\": [\"a/b\"]}}", "", {TAKEN, TAKEN, TAKEN, REFUSED}},
-        {"{\"models\": {\"embed\": [\"a/b\"]}}", "", {TAKEN, TAKEN, TAKEN, REFUSED}},
-        {"{\"modelOptions\": {\"*\": {}}}", "", {TAKEN, TAKEN, TAKEN, REFUSED}},
-        {"{\"actions\": []}", "", {TAKEN, TAKEN, TAKEN, REFUSED}},
-        {"{\"cache\": {\"shared\": \"valkey://h\"}}", "", {TAKEN, REFUSED, REFUSED, REFUSED}},
-        {"{\"cache\": {\"sharedKeyFile\": \"/k\"}}", "", {TAKEN, REFUSED, REFUSED, REFUSED}},
-        {"{\"log\": {\"file\": \"/l\"}}", "", {TAKEN, REFUSED, REFUSED, REFUSED}},
-        {"{\"log\": {\"level\": \"debug\"}}", "", {TAKEN, TAKEN, TAKEN, REFUSED}},
-        {"{\"dashboard\": {\"enabled\": true}}", "", {TAKEN, REFUSED, REFUSED, REFUSED}},
-        {"{\"dashboard\": {\"port\": 80}}", "", {TAKEN, REFUSED, REFUSED, REFUSED}},
-        {"{\"privacy\": {\"redactSecrets\": false}}", "", {TAKEN, REFUSED, REFUSED, REFUSED}},
-        {"{\"privacy\": {\"redactSecrets\": true}}", "", {TAKEN, TAKEN, TAKEN, TAKEN}},
-        {"{\"privacy\": {\"exclude\": [\"x\"]}}", "", {TAKEN, TAKEN, TAKEN, TAKEN}},
-        {"{\"exclude\": [\"x\"]}", "", {REFUSED, REFUSED, REFUSED, TAKEN}},
-        {"{\"enable\": false}", "", {REFUSED, REFUSED, REFUSED, TAKEN}},
-        {"{\"enable\": true}", "", {REFUSED, REFUSED, REFUSED, REFUSED}},
-        {"{\"languages\": {\"c\": {\"inline\": false}}}", "", {TAKEN, TAKEN, TAKEN, TAKEN}},
-        {"{\"languages\": {\"c\": {\"inline\": true}}}", "", {TAKEN, TAKEN, TAKEN, REFUSED}},
-        {"{\"limits\": {\"inlineFileMb\": 1}}", "", {TAKEN, TAKEN, TAKEN, TAKEN}},
-        {"{\"inline\": {\"enabled\": false}}", "", {TAKEN, TAKEN, TAKEN, REFUSED}},
-        {"{\"inline\": {\"maxTokens\": 5}}", "", {TAKEN, TAKEN, TAKEN, TAKEN}},
-        {"{\"cache\": {\"disk\": true}}", "", {TAKEN, TAKEN, TAKEN, REFUSED}},
-        {"{\"upstream\": {\"retries\": 1}}", "", {TAKEN, TAKEN, TAKEN, TAKEN}},
-        {"{\"statistics\": {\"enabled\": true}}", "", {TAKEN, TAKEN, TAKEN, REFUSED}},
-    };
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        for (unsigned source = 0; source < N_SETTINGS_SOURCES; source++) {
-            struct settings_builder *b = settings_builder_create();
-            put(b, (enum settings_source)source, rows[i].json);
-            if (n_problems(b) != (rows[i].by[source] == REFUSED ? 1 : 0)) {
-                fail_msg("%s by source %u: %zu problems", rows[i].json, source, n_problems(b));
-            }
-            const struct settings_problem *p;
-            for (size_t j = settings_builder_problems(b, &p); j > 0; j--) {
-                assert_int_equal(p[j - 1].source, source);
-            }
-            settings_builder_destroy(b);
-        }
-    }
-}
-
-static void settings_endpoint_members_are_left_out(void **state)
-{
-    (void)state;
-    static const char json[] = EP("\"apiKeyFile\": \"/k\", \"apiKeyEnv\": \"K\", \"apiKeyCommand\": "
-                                  "[\"c\"], \"headers\": {\"A\": \"b\"}, \"proxy\": \"http://p\", "
-                                  "\"caFile\": \"/ca\", \"extraBody\": {\"x\": 1}");
-    for (unsigned source = SETTINGS_INIT; source <= SETTINGS_LIVE; source++) {
-        struct settings *s = only((enum settings_source)source, json);
-        assert_int_equal(s->n_endpoints, 1);
-        const struct endpoint_settings *e = s->endpoints;
-        assert_str(e->url, "http://[::1]:1");
-        assert_int_equal(e->api_key_file.len + e->api_key_env.len + e->n_api_key_command, 0);
-        assert_int_equal(e->n_headers + e->proxy.len + e->ca_file.len + e->extra_body.len, 0);
-        assert_false(e->needs_consent);
-        settings_unref(s);
-    }
-}
-
-static void settings_remote_endpoints_need_consent(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *url;
-        int place; /* 0 invalid, 1 loopback, 2 remote */
-    } rows[] = {
-        {"http://127.0.0.1:11434", 1}, {"http://127.255.3.4", 1}, {"https://localhost/v1", 1},
-        {"http://LOCALHOST:1", 1}, {"http://[::1]:8080/x", 1},
-        {"http://127.0.0.1.evil.com", 2}, {"http://localhost.evil.com", 2},
-        {"http://localhost.", 2}, {"http://127.1", 2}, {"http://0127.0.0.1", 2},
-        {"http://127.0.0.01", 2}, {"http://127.0.0.256", 2}, {"http://127.0.0.1.", 2},
-        {"http://2130706433", 2}, {"http://0.0.0.0", 2}, {"http://[::ffff:127.0.0.1]", 2},
-        {"http://[::1%25lo]", 0}, {"http://192.168.1.2", 2}, {"https://models.example.com/v1", 2},
-        {"", 2}, /* the default address of its kind, whatever that is */
-        {"http://user@127.0.0.1", 0}, {"http://127.0.0.1:80@evil.com", 0}, {"http://", 0},
-        {"http:///x", 0}, {"ftp://127.0.0.1", 0}, {"file:///etc/passwd", 0},
-        {"HTTP://127.0.0.1", 0}, {"http://127.0.0.1\\\\@evil.com", 0},
-        {"http://127.0.0.1?x=y", 0}, {"http://127.0.0.1#@evil.com", 0}, {"http://127.0.0.1:0", 0},
-        {"http://127.0.0.1:65536", 0}, {"http://127.0.0.1:", 0}, {"http://a b", 0},
-        {"http://127.0.0.1%2eevil.com", 0}, {"http://[::1", 0}, {"http://[::1]x", 0},
-        {"http://b\xC3\xBC.de", 0},
-    };
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        char json[256];
-        snprintf(json, sizeof json, "{\"endpoints\": [{\"name\": \"n\", \"kind\": \"k\", \"url\": \"%s\"}]}",
-                 rows[i].url);
-        for (unsigned source = 0; source <= SETTINGS_LIVE; source++) {
-            struct settings *s = only((enum settings_source)source, json);
-            if (s->n_endpoints != (rows[i].place != 0) ||
-                (s->n_endpoints > 0 &&
-                 s->endpoints[0].needs_consent != (rows[i].place == 2 && source > 0))) {
-                fail_msg("%s from source %u: %zu endpoints", rows[i].url, source, s->n_endpoints);
-            }
-            settings_unref(s);
-        }
-    }
-}
-
-static void settings_project_only_narrows(void **state)
-{
-    (void)state;
-    struct settings_builder *b = settings_builder_create();
-    put(b, SETTINGS_USER_FILE, "{\"limits\": {\"inlineFileMb\": 5}, \"inline\": {\"maxTokens\": 50},"
-                               "\"cache\": {\"entries\": 100, \"ttl\": \"1m\"}, \"hover\": {\"model\": \"on\"},"
-                               "\"privacy\": {\"exclude\": [\"a\"], \"redactSecrets\": false}}");
-    put(b, SETTINGS_PROJECT, "{\"limits\": {\"inlineFileMb\": 6, \"contextFileMb\": 0.5},"
-                             "\"inline\": {\"maxTokens\": 60}, \"cache\": {\"entries\": 10, \"ttl\": 1},"
-                             "\"exclude\": [\"b\"], \"privacy\": {\"exclude\": [\"c\"], \"redactSecrets\": true},"
-                             "\"languages\": {\"c\": {\"inline\": false}}, \"enable\": false}");
-    assert_int_equal(n_problems(b), 0);
-    struct settings *s = settings_builder_snapshot(b);
-    assert_int_equal(s->inline_file_bytes, 5 << 20);
-    assert_int_equal(s->context_file_bytes, 1 << 19);
-    assert_int_equal(s->inline_max_tokens, 50);
-    assert_int_equal(s->cache_entries, 10);
-    assert_true(s->cache_ttl_us == 1000);
-    assert_int_equal(s->n_privacy_exclude, 3);
-    assert_true(s->privacy_redact);
-    assert_false(settings_language_is_on(s, STR("c")));
-    assert_false(s->inline_enabled);
-    assert_int_equal(s->completion_enabled, TOGGLE_OFF);
-    assert_int_equal(s->hover, HOVER_OFF);
-    settings_unref(s);
-    settings_builder_destroy(b);
-}
-
-/* -- a random project changes nothing that is guarded -- */
-
-static uint64_t rng_state;
-
-static size_t rng_below(size_t n)
-{
-    uint64_t z = (rng_state += 0x9E3779B97F4A7C15u);
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
-    return (size_t)((z ^ (z >> 31)) % n);
-}
-
-static const char evil_endpoint[] =
-    "[{\"name\": \"work\", \"kind\": \"openai\", \"url\": \"http://evil.example\", "
-    "\"apiKeyFile\": \"/home/someone/work.key\"}]";
-
-static void random_value(struct buf *out)
-{
-    static const char *const values[] = {
-        "true", "false", "null", "0", "1", "100000", "-5", "0.1", "\"auto\"", "\"/tmp/evil\"",
-        "\"http://evil.example\"", "[]", "[\"evil/model\"]", "{}", "\"off\"", "\"debug\"",
-        evil_endpoint,
-        "[{\"name\": \"l\", \"kind\": \"ollama\", \"url\": \"http://127.0.0.1:1\", \"proxy\": \"http://evil\"}]",
-        "{\"*\": {\"system\": \"evil\"}}", "{\"c\": {\"inline\": true}}", "[\"**\"]", "\"1d\""};
-    buf_append(out, str_from(values[rng_below(sizeof values / sizeof *values)]));
-}
-
-static void random_project(struct buf *out)
-{
-    static const char *const groups[] = {"models", "inline", "completion", "hover", "residency",
-                                         "dedup", "cache", "upstream", "privacy", "limits",
-                                         "statistics", "dashboard", "log"};
-    static const char *const leaves[] = {"inline", "inlineManual", "chat", "embed", "enabled",
-                                         "trigger", "budget", "maxTokens", "model", "entries",
-                                         "ttl", "shared", "sharedKeyFile", "redactSecrets",
-                                         "exclude", "inlineFileMb", "contextFileMb", "file",
-                                         "level", "port", "proxy", "retries", "maxConnections"};
-    static const char *const tops[] = {"endpoints", "modelOptions", "actions", "languages",
-                                       "enable", "exclude", "apiKeyFile", "proxy"};
-    buf_clear(out);
-    buf_append(out, STR("{"));
-    for (size_t n = rng_below(12); n > 0; n--) {
-        if (rng_below(3) == 0) {
-            buf_appendf(out, "\"%s\": ", tops[rng_below(sizeof tops / sizeof *tops)]);
-            random_value(out);
-        } else {
-            buf_appendf(out, "\"%s\": {", groups[rng_below(sizeof groups / sizeof *groups)]);
-            for (size_t m = rng_below(4); m > 0; m--) {
-                buf_appendf(out, "\"%s\": ", leaves[rng_below(sizeof leaves / sizeof *leaves)]);
-                random_value(out);
-                buf_append(out, STR(","));
-            }
-            buf_append(out, STR("}"));
-        }
-        buf_append(out, STR(","));
-    }
-    buf_append(out, STR("}"));
-}
-
-static void assert_same_strs(const str *a, size_t n_a, const str *b, size_t n_b)
-{
-    assert_int_equal(n_a, n_b);
-    for (size_t i = 0; i < n_a; i++) {
-        assert_true(str_eq(a[i], b[i]));
-    }
-}
-
-static void assert_same_endpoints(const struct settings *a, const struct settings *b)
-{
-    assert_int_equal(a->n_endpoints, b->n_endpoints);
-    for (size_t i = 0; i < a->n_endpoints; i++) {
-        const struct endpoint_settings *x = &a->endpoints[i], *y = &b->endpoints[i];
-        const str xs[] = {x->name, x->kind, x->url, x->api_key_file, x->api_key_env, x->proxy,
-                          x->ca_file, x->extra_body};
-        const str ys[] = {y->name, y->kind, y->url, y->api_key_file, y->api_key_env, y->proxy,
-                          y->ca_file, y->extra_body};
-        assert_same_strs(xs, 8, ys, 8);
-        assert_same_strs(x->headers, x->n_headers, y->headers, y->n_headers);
-        assert_same_strs(x->models, x->n_models, y->models, y->n_models);
-        assert_same_strs(x->api_key_command, x->n_api_key_command, y->api_key_command,
-                         y->n_api_key_command);
-        assert_int_equal(x->needs_consent, y->needs_consent);
-    }
-}
-
-static void assert_not_wider(const struct settings *a, const struct settings *b)
-{
-    assert_same_strs(a->models_inline, a->n_models_inline, b->models_inline, b->n_models_inline);
-    assert_same_strs(a->models_chat, a->n_models_chat, b->models_chat, b->n_models_chat);
-    assert_same_strs(a->models_inline_manual, a->n_models_inline_manual, b->models_inline_manual,
-                     b->n_models_inline_manual);
-    assert_int_equal(a->n_model_options, b->n_model_options);
-    assert_true(str_eq(a->log_file, b->log_file) && str_eq(a->log_level, b->log_level));
-    assert_true(b->inline_file_bytes <= a->inline_file_bytes);
-    assert_true(b->context_file_bytes <= a->context_file_bytes);
-    assert_true(b->inline_max_tokens <= a->inline_max_tokens);
-    assert_true(b->cache_entries <= a->cache_entries && b->cache_ttl_us <= a->cache_ttl_us);
-    assert_true(b->n_privacy_exclude >= a->n_privacy_exclude);
-    assert_true(b->n_languages_off >= a->n_languages_off);
-    assert_true(b->privacy_redact >= a->privacy_redact);
-    assert_true(b->inline_enabled <= a->inline_enabled);
-}
-
-static void settings_random_project_widens_nothing(void **state)
-{
-    (void)state;
-    const char *seed = getenv("SEED"), *n = getenv("ITERATIONS");
-    rng_state = seed ? strtoull(seed, NULL, 10) : 7;
-    print_message("SEED=%llu\n", (unsigned long long)rng_state);
-    struct settings_builder *b = settings_builder_create();
-    put(b, SETTINGS_USER_FILE, full_file);
-    struct settings *before = settings_builder_snapshot(b);
-    struct buf json;
-    buf_init(&json, 1 << 16);
-    for (uint64_t left = n ? strtoull(n, NULL, 10) : 1000; left > 0; left--) {
-        random_project(&json);
-        put(b, SETTINGS_PROJECT, buf_cstr(&json));
-        struct settings *after = settings_builder_snapshot(b);
-        assert_same_endpoints(before, after);
-        assert_not_wider(before, after);
-        settings_unref(after);
-    }
-    buf_release(&json);
-    settings_unref(before);
-    settings_builder_destroy(b);
-}
-
 /* -- exclusion -- */
 
 static void settings_exclude_secret_files(void **state)
 {
     (void)state;
-    static const char *const hidden[] = {
-        "/p/.env", "/p/.ENV", "/p/.env.local", "/p/prod.env", "/p/a.pem", "/p/A.KEY", "/p/id_rsa",
-        "/p/id_ed25519.pub", "/p/.npmrc", "/p/x.tfvars", "/p/terraform.tfstate", "/h/.aws/credentials",
-        "/h/.aws/config", "/h/.ssh/config", "/h/.gnupg/a/b", "/h/.docker/config.json",
-        "/h/.kube/config", "/p/credentials", "/p/secrets.yaml", "/h/.git-credentials",
-        "/w/.htpasswd", "/p/db.kdbx", "/p/x.p12", "/h/.netrc", "/h/.pypirc", "/p/a.jks",
-        "/proj/hidden/deep/file.c", "/x/gen/out/a.c", "/proj/one.min.js", "/proj/vendor/x"};
-    static const char *const shown[] = {"/p/main.c", "/p/environment.c", "/p/keys.c", "/p/env/a.c",
-                                        "/p/id.c", "/p/docker/config.json", "/p/hiddenly/a.c", "",
-                                        "/p/gen/a.c", "/credentials.d/x.c"};
-    struct settings *s = only(SETTINGS_USER_FILE,
-                              "{\"privacy\": {\"exclude\": [\"hidden/\", \"gen/out\", \"*.min.js\", "
-                              "\"/proj/vendor\"]}}");
+    static const char *const hidden[] = {"/p/.env",
+                                         "/p/.ENV",
+                                         "/p/.env.local",
+                                         "/p/prod.env",
+                                         "/p/a.pem",
+                                         "/p/A.KEY",
+                                         "/p/id_rsa",
+                                         "/p/id_ed25519.pub",
+                                         "/p/.npmrc",
+                                         "/p/x.tfvars",
+                                         "/p/terraform.tfstate",
+                                         "/h/.aws/credentials",
+                                         "/h/.aws/config",
+                                         "/h/.ssh/config",
+                                         "/h/.gnupg/a/b",
+                                         "/h/.docker/config.json",
+                                         "/h/.kube/config",
+                                         "/p/credentials",
+                                         "/p/secrets.yaml",
+                                         "/h/.git-credentials",
+                                         "/w/.htpasswd",
+                                         "/p/db.kdbx",
+                                         "/p/x.p12",
+                                         "/h/.netrc",
+                                         "/h/.pypirc",
+                                         "/p/a.jks",
+                                         "/proj/hidden/deep/file.c",
+                                         "/x/gen/out/a.c",
+                                         "/proj/one.min.js",
+                                         "/proj/vendor/x"};
+    static const char *const shown[] = {
+        "/p/main.c",  "/p/environment.c",      "/p/keys.c",       "/p/env/a.c",
+        "/p/id.c",    "/p/docker/config.json", "/p/hiddenly/a.c", "",
+        "/p/gen/a.c", "/credentials.d/x.c"};
+    struct settings *s = only(
+        SETTINGS_USER_FILE, "{\"privacy\": {\"exclude\": [\"hidden/\", \"gen/out\", \"*.min.js\", "
+                            "\"/proj/vendor\"]}}");
     for (size_t i = 0; i < sizeof hidden / sizeof *hidden; i++) {
         if (!settings_excludes(s, str_from(hidden[i]))) {
             fail_msg("%s is not hidden", hidden[i]);
@@ -748,11 +509,6 @@ int main(void)
         cmocka_unit_test(settings_name_what_is_wrong),
         cmocka_unit_test(settings_bad_value_keeps_the_last_good_one),
         cmocka_unit_test(settings_problems_are_bounded),
-        cmocka_unit_test(settings_guarded_keys_by_source),
-        cmocka_unit_test(settings_endpoint_members_are_left_out),
-        cmocka_unit_test(settings_remote_endpoints_need_consent),
-        cmocka_unit_test(settings_project_only_narrows),
-        cmocka_unit_test(settings_random_project_widens_nothing),
         cmocka_unit_test(settings_exclude_secret_files),
         cmocka_unit_test(settings_exclude_looks_behind_links),
         cmocka_unit_test(settings_read_files),

@@ -1,0 +1,132 @@
+/* documents.c - the open documents, by id.
+ *
+ * Why      Requests outlive documents, so they hold an id that stops resolving, never a pointer.
+ * How      A hash table from id to an entry that owns the document and copies of its names.
+ * Rules    Ids count up from 1. The observer hears of an edit after it was made, and of a document
+ *          that closes (also by documents_destroy) while it can still be read. */
+#include "core/document/documents.h"
+
+#include "core/base/limits.h"
+#include "core/base/map.h"
+
+struct entry {
+    struct open_document doc; /* path and language owned */
+    UT_hash_handle hh;
+};
+
+struct documents {
+    struct entry *by_id; /* owned */
+    uint64_t last_id;
+    documents_fn *fn; /* may be NULL */
+    void *user;
+};
+
+static str dup_str(str s)
+{
+    return str_of(xstrndup(s.len > 0 ? s.ptr : "", s.len), s.len);
+}
+
+static struct entry *find_entry(struct documents *ds, uint64_t id)
+{
+    struct entry *e = NULL;
+    HASH_FIND(hh, ds->by_id, &id, sizeof id, e);
+    return e;
+}
+
+static void tell(const struct documents *ds, const struct open_document *doc,
+                 const struct edit *edit)
+{
+    if (ds->fn) {
+        ds->fn(doc, edit, ds->user);
+    }
+}
+
+static void forget(struct documents *ds, struct entry *e)
+{
+    tell(ds, &e->doc, NULL);
+    HASH_DEL(ds->by_id, e);
+    document_destroy(e->doc.text);
+    xfree((char *)(uintptr_t)e->doc.path.ptr);
+    xfree((char *)(uintptr_t)e->doc.language.ptr);
+    xfree(e);
+}
+
+struct documents *documents_create(void)
+{
+    return xcalloc(1, sizeof(struct documents));
+}
+
+void documents_destroy(struct documents *ds)
+{
+    if (!ds) {
+        return;
+    }
+    struct entry *e, *next;
+    HASH_ITER(hh, ds->by_id, e, next)
+    {
+        forget(ds, e);
+    }
+    xfree(ds);
+}
+
+void documents_observe(struct documents *ds, documents_fn *fn, void *user)
+{
+    ds->fn = fn;
+    ds->user = user;
+}
+
+enum err documents_open(struct documents *ds, str path, str language, str text, uint64_t *out_id)
+{
+    if (text.len > DOCUMENT_MAX_BYTES || documents_count(ds) >= DOCUMENTS_MAX) {
+        return ERR_TOO_LARGE;
+    }
+    struct entry *e = xcalloc(1, sizeof *e);
+    e->doc.id = ++ds->last_id;
+    e->doc.path = dup_str(path);
+    e->doc.language = dup_str(language);
+    e->doc.text = document_create(text);
+    HASH_ADD(hh, ds->by_id, doc.id, sizeof e->doc.id, e);
+    *out_id = e->doc.id;
+    return ERR_OK;
+}
+
+void documents_close(struct documents *ds, uint64_t id)
+{
+    struct entry *e = find_entry(ds, id);
+    if (e) {
+        forget(ds, e);
+    }
+}
+
+struct open_document *documents_find(struct documents *ds, uint64_t id)
+{
+    struct entry *e = find_entry(ds, id);
+    return e ? &e->doc : NULL;
+}
+
+enum err documents_edit(struct documents *ds, uint64_t id, size_t start, size_t end, str text)
+{
+    struct entry *e = find_entry(ds, id);
+    if (!e) {
+        return ERR_NOT_FOUND;
+    }
+    enum err err = document_edit(e->doc.text, start, end, text);
+    if (err == ERR_OK) {
+        tell(ds, &e->doc, &(struct edit){start, end - start, text.len});
+    }
+    return err;
+}
+
+size_t documents_count(const struct documents *ds)
+{
+    return HASH_COUNT(ds->by_id);
+}
+
+void documents_each(struct documents *ds, documents_fn *fn, void *user)
+{
+    struct entry *e, *next;
+    HASH_ITER(hh, ds->by_id, e, next)
+    {
+        fn(&e->doc, NULL, user);
+    }
+}
