@@ -17,12 +17,12 @@
 #include "core/engine_internal.h"
 #include "core/request/fit.h"
 
-#define INLINE_HARD_US SEC_TO_US(5)
-#define LEARN_IDLE_US MS_TO_US(800) /* a pause in typing that is long enough to learn in */
+#define INLINE_HARD_US  SEC_TO_US(5)
+#define LEARN_IDLE_US   MS_TO_US(800) /* a pause in typing that is long enough to learn in */
 #define CACHE_MAX_BYTES (8u * MIB)
-#define LINE_PEEK_BYTES 4096u       /* how much of the cursor's line is looked at */
-#define MODEL_SURE 1u               /* the keys of the predictor's flights */
-#define MODEL_FAIR 2u
+#define LINE_PEEK_BYTES 4096u /* how much of the cursor's line is looked at */
+#define MODEL_SURE      1u    /* the keys of the predictor's flights */
+#define MODEL_FAIR      2u
 
 /* -- questions -- */
 
@@ -213,8 +213,8 @@ static bool stand_in(struct engine *e, struct asked *a)
 static void depart(struct engine *e, struct asked *a)
 {
     struct open_document *doc = document_of(e, a);
-    struct route r = route_inline(e->options.upstream, a->settings, buf_str(&a->wish),
-                                  a->is_explicit);
+    struct route r =
+        route_inline(e->options.upstream, a->settings, buf_str(&a->wish), a->is_explicit);
     if (doc == NULL || r.state != ROUTE_READY) {
         trace_why(&e->trace, a->trace, "%s", doc == NULL ? "document closed" : r.message);
         if (!stand_in(e, a)) {
@@ -228,7 +228,8 @@ static void depart(struct engine *e, struct asked *a)
     struct prompt_window w;
     prompt_window_take(&w, a, doc, model);
     if (!a->is_again) {
-        a->boarded = flights_board_cached(e->flights, &place, w.hash, a->id, clock_now_us(), &a->flight);
+        a->boarded =
+            flights_board_cached(e->flights, &place, w.hash, a->id, clock_now_us(), &a->flight);
     }
     if (a->boarded == BOARDED_CACHED) {
         a->state = ASKED_RIDING;
@@ -330,11 +331,10 @@ static bool send_scout(struct engine *e, struct asked *a, const struct open_docu
 /* Boards, or sends the scout, or takes off. */
 static void begin(struct engine *e, struct asked *a, const struct open_document *doc)
 {
-    struct route r = route_inline(e->options.upstream, a->settings, buf_str(&a->wish),
-                                  a->is_explicit);
+    struct route r =
+        route_inline(e->options.upstream, a->settings, buf_str(&a->wish), a->is_explicit);
     bool is_ready = r.state == ROUTE_READY;
-    if (!a->is_again && is_ready &&
-        board_as(e, a, doc, leg_model(&r), ANSWER_MODEL, r.name)) {
+    if (!a->is_again && is_ready && board_as(e, a, doc, leg_model(&r), ANSWER_MODEL, r.name)) {
         return;
     }
     if (!a->is_again && r.allows_embedded && !a->is_explicit &&
@@ -352,9 +352,10 @@ static void begin(struct engine *e, struct asked *a, const struct open_document 
 /* Length of what may be shown of `text` by now; 0 for not yet. */
 static size_t due(const struct asked *a, const struct flight_view *view, uint64_t now_us)
 {
+    bool takes_line = a->unit == UNIT_LINE || now_us >= a->budget_us;
     size_t n = unit_complete(view->text, 0, a->unit, view->has_landed);
-    if (n == 0 && now_us >= a->budget_us) {
-        n = unit_complete(view->text, 0, UNIT_LINE, view->has_landed);
+    if (n == 0 && takes_line) {
+        n = unit_complete(view->text, 0, UNIT_LINE, view->is_line_whole);
     }
     return n;
 }
@@ -363,7 +364,8 @@ static void consider_riding(struct engine *e, struct asked *a, uint64_t now_us)
 {
     struct flight_view view = flights_view(e->flights, a->id);
     if (view.has_left) {
-        trace_why(&e->trace, a->trace, "flight %llu went another way", (unsigned long long)a->flight);
+        trace_why(&e->trace, a->trace, "flight %llu went another way",
+                  (unsigned long long)a->flight);
         flights_leave(e->flights, a->id, now_us);
         a->boarded = BOARDED_NONE;
         depart(e, a);
@@ -380,9 +382,9 @@ static void consider_riding(struct engine *e, struct asked *a, uint64_t now_us)
         trace_why(&e->trace, a->trace, "the model has nothing to add here");
         finish_silent(e, a);
     } else if (now_us >= a->hard_us) {
-        trace_why(&e->trace, a->trace, "%s", a->kind == QUESTION_INLINE
-                                                 ? "nothing came within 5 s"
-                                                 : "nothing came within the budget");
+        trace_why(&e->trace, a->trace, "%s",
+                  a->kind == QUESTION_INLINE ? "nothing came within 5 s"
+                                             : "nothing came within the budget");
         if (!stand_in(e, a)) {
             finish_silent(e, a);
         }
@@ -590,7 +592,8 @@ static void read_place(struct asked *a, const struct document *d, char *before, 
     *after = right.len > 0 ? right.ptr[0] : '\n';
     enum multiline mode = a->settings->inline_multiline;
     a->is_multiline = mode != MULTILINE_NEVER && is_closers_only(right);
-    a->unit = mode == MULTILINE_ALWAYS && a->is_multiline ? UNIT_BLOCK : unit_for_place(left, right);
+    a->unit =
+        mode == MULTILINE_ALWAYS && a->is_multiline ? UNIT_BLOCK : unit_for_place(left, right);
     if (!a->is_multiline) {
         a->unit = UNIT_LINE;
     }

@@ -33,16 +33,16 @@ struct question { /* borrowed for the call */
 };
 
 enum answer_source { ANSWER_NONE, ANSWER_MODEL, ANSWER_PREDICTOR };
-struct answer { /* borrowed for the call of on_done */
-    str text;              /* to insert at the cursor, "\n" line ends; empty: nothing to say */
-    size_t n_replace;      /* bytes after the cursor that it replaces, all on the cursor's line */
+struct answer {       /* borrowed for the call of on_done */
+    str text;         /* to insert at the cursor, "\n" line ends; empty: nothing to say */
+    size_t n_replace; /* bytes after the cursor that it replaces, all on the cursor's line */
     enum answer_source source;
-    enum boarded boarded;  /* how it came: BOARDED_NONE means by a flight of its own */
-    str model;             /* "endpoint/model" that wrote it */
-    str why;               /* one line, for people */
-    uint64_t first_us;     /* from the question to the first byte of text, 0 where none came */
+    enum boarded boarded; /* how it came: BOARDED_NONE means by a flight of its own */
+    str model;            /* "endpoint/model" that wrote it */
+    str why;              /* one line, for people */
+    uint64_t first_us;    /* from the question to the first byte of text, 0 where none came */
     uint64_t total_us;
-    uint64_t trace;        /* serial of the trace record */
+    uint64_t trace; /* serial of the trace record */
 };
 struct sink {
     /* The answer's text so far, growing; may be NULL. Only what also fits on_done's text. */
@@ -53,11 +53,11 @@ struct sink {
 };
 
 struct engine_options {
-    struct loop *loop;              /* keeps, like all pointers here */
+    struct loop *loop; /* keeps, like all pointers here */
     struct documents *documents;
     struct upstream *upstream;
     struct predictor *predictor;
-    struct settings *settings;      /* takes a reference of its own */
+    struct settings *settings; /* takes a reference of its own */
     /* What people are told has changed: busy, model, loading, message. Not from inside a call. */
     void (*on_status)(void *user);
     void *user;
@@ -80,11 +80,11 @@ enum engine_mood { MOOD_NORMAL, MOOD_LOADING, MOOD_WARNING, MOOD_INACTIVE };
 struct engine_status { /* strings borrowed until the next call into the engine */
     bool is_busy;
     enum engine_mood mood;
-    str model;        /* "endpoint/model" that serves typing now, or "embedded" */
+    str model; /* "endpoint/model" that serves typing now, or "embedded" */
     str endpoint;
-    double loading;   /* 0..1, < 0: unknown or not loading */
-    str message;      /* one line: state, and the next step where something is missing */
-    str why;          /* of the last request */
+    double loading; /* 0..1, < 0: unknown or not loading */
+    str message;    /* one line: state, and the next step where something is missing */
+    str why;        /* of the last request */
 };
 struct engine_status engine_status(struct engine *e);
 

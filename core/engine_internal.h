@@ -29,23 +29,23 @@ struct asked {
     enum question_kind kind;
     uint64_t document;
     size_t cursor, selected_start;
-    struct buf selected;       /* copies of the question's slices */
+    struct buf selected; /* copies of the question's slices */
     struct buf wish;
     bool is_explicit, is_again;
-    enum unit unit;            /* what the place calls for */
+    enum unit unit; /* what the place calls for */
     bool is_multiline;
     const char *ended_as;      /* outcome for the trace where cancelled */
     struct settings *settings; /* the snapshot it began with */
     struct sink sink;
     uint64_t trace;
     uint64_t asked_us, budget_us, hard_us, first_us;
-    bool was_late;             /* the budget has passed and was noted */
+    bool was_late; /* the budget has passed and was noted */
     uint64_t flight;
     enum boarded boarded;
     enum answer_source source;
     char model_name[128];
-    uint64_t scout;            /* exchange with the predictor */
-    struct buf standby;        /* what the predictor said */
+    uint64_t scout;     /* exchange with the predictor */
+    struct buf standby; /* what the predictor said */
     double confidence;
     bool is_queued;
     UT_hash_handle hh;
@@ -56,9 +56,9 @@ struct leg {
     uint64_t exchange;
     uint64_t flight;
     struct trim *trim;
-    struct buf clean;   /* all clean text so far */
+    struct buf clean; /* all clean text so far */
     uint64_t began_us;
-    char name[128];     /* "endpoint/model" */
+    char name[128]; /* "endpoint/model" */
     UT_hash_handle hh;
 };
 
@@ -86,13 +86,13 @@ struct engine {
     struct leg *legs;
     struct lesson *lessons;
     uint64_t last_id;
-    uint64_t *queue;           /* ids of questions to look at in the next turn */
+    uint64_t *queue; /* ids of questions to look at in the next turn */
     size_t n_queue, cap_queue;
-    uint64_t byte_us;          /* when the bytes being handled came; 0 outside */
+    uint64_t byte_us; /* when the bytes being handled came; 0 outside */
     struct trace trace;
     struct engine_stats stats;
     bool was_busy;
-    struct route shown_route;  /* of the last engine_status */
+    struct route shown_route; /* of the last engine_status */
     char last_why[TRACE_WHY_BYTES];
 };
 
@@ -107,7 +107,8 @@ void engine_look(struct engine *e, uint64_t flight);
 /* The flight failed: its riders get the predictor's word, or silence and the reason. */
 void engine_fail(struct engine *e, uint64_t flight, const struct error *error);
 void engine_note_busy(struct engine *e);
-struct boarding engine_place(const struct asked *a, const struct open_document *doc, uint64_t model);
+struct boarding engine_place(const struct asked *a, const struct open_document *doc,
+                             uint64_t model);
 
 /* -- leg.c -- */
 /* What would be sent for a question. */

@@ -16,11 +16,12 @@
 #include "core/prompt/template.h"
 #include "core/request/fit.h"
 
-#define FIRST_TOKEN_US SEC_TO_US(30) /* a slow machine reads a long prompt; the rider waits less */
-#define TOTAL_US SEC_TO_US(90)
-#define LINE_MAX_LINES 2u   /* one unit past what is shown */
-#define BLOCK_MAX_LINES 24u
-#define MAX_RIDERS 64u
+#define FIRST_TOKEN_US SEC_TO_US(30) /* a slow machine reads a long prompt; the rider waits less   \
+                                      */
+#define TOTAL_US            SEC_TO_US(90)
+#define LINE_MAX_LINES      2u /* one unit past what is shown */
+#define BLOCK_MAX_LINES     24u
+#define MAX_RIDERS          64u
 #define DEFAULT_TEMPERATURE 0.1
 
 /* -- what is sent -- */
@@ -64,7 +65,8 @@ static str last_name(str path)
 
 static const struct template_family *family_of(const struct route *r, const struct model_options *o)
 {
-    bool is_named = !str_eq(o->fim, STR("auto")) && !str_eq(o->fim, STR("infill")) && o->fim.len > 0;
+    bool is_named =
+        !str_eq(o->fim, STR("auto")) && !str_eq(o->fim, STR("infill")) && o->fim.len > 0;
     return template_find(is_named ? o->fim : r->model_name.len > 0 ? r->model_name : r->model);
 }
 
@@ -105,7 +107,8 @@ static void add_stops(struct outgoing *out, const struct asked *a, const struct 
     for (size_t i = 0; i < o->n_stops && g->n_stops < 4; i++) {
         out->stops[g->n_stops++] = o->stops[i];
     }
-    for (size_t i = 0; out->family != NULL && out->family->stops[i] != NULL && g->n_stops < 16; i++) {
+    for (size_t i = 0; out->family != NULL && out->family->stops[i] != NULL && g->n_stops < 16;
+         i++) {
         out->stops[g->n_stops++] = str_from(out->family->stops[i]);
     }
     g->stops = out->stops;
@@ -133,8 +136,9 @@ static void outgoing_fill(struct outgoing *out, const struct asked *a, const str
         log_info(LOG_ENGINE, "question=%llu redacted=%zu", (unsigned long long)a->id, n);
     }
     struct generate *g = &out->generate;
-    bool wants_infill = (r->abilities & MODEL_INFILL) != 0 &&
-                        (str_eq(o->fim, STR("auto")) || str_eq(o->fim, STR("infill")) || o->fim.len == 0);
+    bool wants_infill =
+        (r->abilities & MODEL_INFILL) != 0 &&
+        (str_eq(o->fim, STR("auto")) || str_eq(o->fim, STR("infill")) || o->fim.len == 0);
     out->family = wants_infill ? NULL : family_of(r, o);
     g->shape = out->family != NULL ? GENERATE_RAW : GENERATE_INFILL;
     g->model = r->model;
@@ -180,7 +184,8 @@ static struct leg *leg_find(struct engine *e, uint64_t exchange)
 static void feed(struct engine *e, struct leg *leg, size_t n_before)
 {
     str all = buf_str(&leg->clean);
-    flights_feed(e->flights, leg->flight, str_sub(all, n_before, all.len));
+    flights_feed(e->flights, leg->flight, str_sub(all, n_before, all.len),
+                 trim_is_at_line_end(leg->trim));
 }
 
 static void on_text(uint64_t exchange, str utf8, void *user)
@@ -314,7 +319,7 @@ void leg_embedded(struct engine *e, struct asked *a, const struct open_document 
     buf_init(&clean, FLIGHT_MAX_TEXT_BYTES);
     trim_feed(trim, buf_str(&a->standby), &clean);
     trim_finish(trim, false, &clean);
-    flights_feed(e->flights, a->flight, buf_str(&clean));
+    flights_feed(e->flights, a->flight, buf_str(&clean), true);
     flights_land(e->flights, a->flight, true, now_us);
     buf_release(&clean);
     trim_destroy(trim);

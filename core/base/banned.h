@@ -9,6 +9,7 @@
 #include <time.h>
 
 #undef alloca
+#undef sprintf
 #pragma GCC poison strcpy strcat strncpy strncat sprintf vsprintf strtok gets atoi atol atof gmtime localtime alloca
 
 #endif

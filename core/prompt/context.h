@@ -16,6 +16,7 @@ struct window_limits {
 };
 #define WINDOW_LIMITS_INIT ((struct window_limits){.prefix_bytes = 6144, .suffix_bytes = 1536})
 
-struct window window_around(const struct document *d, size_t cursor, const struct window_limits *limits);
+struct window window_around(const struct document *d, size_t cursor,
+                            const struct window_limits *limits);
 
 #endif

@@ -30,20 +30,21 @@ struct rider {
 struct flight {
     uint64_t id;
     enum flight_state state;
-    bool is_complete;   /* landed by itself */
-    bool is_pure;       /* the window it was asked with hasn't changed under it */
+    bool is_complete; /* landed by itself */
+    bool is_pure;     /* the window it was asked with hasn't changed under it */
     bool is_multiline;
     uint64_t model;
     uint64_t window_hash;
-    struct lane *lane;  /* its document's list while it has marks; else NULL */
+    struct lane *lane; /* its document's list while it has marks; else NULL */
     size_t anchor, suffix, window_start, window_end; /* marks */
-    struct buf text;    /* clean */
+    struct buf text;                                 /* clean */
+    bool is_line_whole;                              /* the text's last line is complete */
     char near_before[FLIGHT_NEAR_BYTES], near_after[FLIGHT_NEAR_BYTES];
     size_t n_before, n_after;
     unsigned n_riders;
-    uint64_t grace_us;  /* when it is aborted; CLOCK_NEVER while it has riders or has landed */
+    uint64_t grace_us; /* when it is aborted; CLOCK_NEVER while it has riders or has landed */
     uint64_t landed_us, used_us;
-    bool is_cached;     /* stands in by_window */
+    bool is_cached; /* stands in by_window */
     UT_hash_handle hh, hh_window;
 };
 
@@ -287,8 +288,8 @@ static void board(struct flights *f, struct flight *fl, uint64_t id, struct buf 
 }
 
 /* Boards `fl` by its marks where the rule allows it. */
-static bool try_board(struct flights *f, struct flight *fl, const struct boarding *b, uint64_t rider,
-                      uint64_t now_us)
+static bool try_board(struct flights *f, struct flight *fl, const struct boarding *b,
+                      uint64_t rider, uint64_t now_us)
 {
     if (fl->model != b->model || (b->is_multiline && !fl->is_multiline) || b->cursor < fl->anchor ||
         b->cursor > fl->suffix || !is_near_same(f, b->doc->text, fl)) {
@@ -437,17 +438,18 @@ uint64_t flights_take_off(struct flights *f, const struct flight_spec *spec, uin
     struct buf typed, none = {0};
     buf_init(&typed, FLIGHT_MAX_TEXT_BYTES);
     buf_append(&typed, b->selected);
-    flights_feed(f, fl->id, b->selected); /* the text begins with the selection, as U does */
+    flights_feed(f, fl->id, b->selected, false); /* the text begins with the selection, as U does */
     board(f, fl, rider, &typed, &none, now_us);
     return fl->id;
 }
 
-void flights_feed(struct flights *f, uint64_t flight, str clean)
+void flights_feed(struct flights *f, uint64_t flight, str clean, bool is_line_whole)
 {
     struct flight *fl = find(f, flight);
     if (fl != NULL && fl->state == FLYING) {
         size_t before = fl->text.len;
         buf_append(&fl->text, clean);
+        fl->is_line_whole = is_line_whole;
         f->stats.n_bytes += fl->text.len - before;
     }
 }
@@ -517,7 +519,8 @@ struct flight_view flights_view(struct flights *f, uint64_t rider)
         return (struct flight_view){.has_left = true};
     }
     const struct flight *fl = r->flight;
-    struct flight_view view = {.has_landed = fl->state == LANDED};
+    struct flight_view view = {.has_landed = fl->state == LANDED,
+                               .is_line_whole = fl->is_line_whole || fl->state == LANDED};
     size_t rest = 0;
     switch (fit_typed(buf_str(&fl->text), buf_str(&r->typed), view.has_landed, &rest)) {
     case FIT_NO:

@@ -1,7 +1,7 @@
 /* flight.h - a suggestion is a growing text anchored at a prefix; requests ride on it.
  *
- * Pure: clean text, edits and a clock in; riders' texts out. Who starts exchanges, cleans their text,
- * and when a rider's text is shown, is the engine's business.
+ * Pure: clean text, edits and a clock in; riders' texts out. Who starts exchanges, cleans their
+ * text, and when a rider's text is shown, is the engine's business.
  *
  *     take_off ──▶ FLYING ──land(complete)──▶ LANDED  (serves its document; cached by its window)
  *                    │  └────land(error)────▶ gone, riders hear the error
@@ -35,10 +35,10 @@ struct boarding {
     bool is_multiline;     /* more than one line is wanted */
 };
 
-#define FLIGHT_NEAR_BYTES 256u    /* the near window before the anchor and after the suffix mark */
-#define FLIGHT_GRACE_US 250000u   /* how long a flight without riders flies on */
-#define FLIGHT_AGREE_US 2000000u  /* the same while what is typed agrees with its text */
-#define FLIGHTS_PER_DOCUMENT 32u  /* most recent ones that keep their marks */
+#define FLIGHT_NEAR_BYTES    256u /* the near window before the anchor and after the suffix mark */
+#define FLIGHT_GRACE_US      250000u  /* how long a flight without riders flies on */
+#define FLIGHT_AGREE_US      2000000u /* the same while what is typed agrees with its text */
+#define FLIGHTS_PER_DOCUMENT 32u      /* most recent ones that keep their marks */
 
 enum boarded {
     BOARDED_NONE,   /* take off */
@@ -49,10 +49,11 @@ enum boarded {
 
 /* What a rider can be given right now. */
 struct flight_view {
-    str text;         /* what follows U; "\n" line ends; valid until the next call */
-    str closers;      /* C, to be taken off with fit_less_closers once the text is cut to size */
-    bool is_waiting;  /* U isn't covered yet, and agrees so far */
-    bool has_left;    /* the text disagrees by now: nothing will come */
+    str text;           /* what follows U; "\n" line ends; valid until the next call */
+    str closers;        /* C, to be taken off with fit_less_closers once the text is cut to size */
+    bool is_waiting;    /* U isn't covered yet, and agrees so far */
+    bool has_left;      /* the text disagrees by now: nothing will come */
+    bool is_line_whole; /* the last line of `text` is complete */
     bool has_landed;
 };
 
@@ -75,9 +76,8 @@ void flights_configure(struct flights *f, unsigned cache_entries, uint64_t cache
 enum boarded flights_board(struct flights *f, const struct boarding *b, uint64_t rider,
                            uint64_t now_us, uint64_t *flight);
 /* The same by the hash of the window that would be sent: BOARDED_CACHED or BOARDED_NONE. */
-enum boarded flights_board_cached(struct flights *f, const struct boarding *b,
-                                  uint64_t window_hash, uint64_t rider, uint64_t now_us,
-                                  uint64_t *flight);
+enum boarded flights_board_cached(struct flights *f, const struct boarding *b, uint64_t window_hash,
+                                  uint64_t rider, uint64_t now_us, uint64_t *flight);
 /* A new flight, anchored at the cursor (at the selection's start where there is one; its text then
  * begins with the selection), with `rider` aboard. Flights of the document that carry
  * nobody any more are aborted: whoever could have ridden them would have. Gives the id. */
@@ -85,12 +85,13 @@ struct flight_spec {
     const struct boarding *place;
     size_t window_start, window_end; /* what of the document is sent, byte offsets */
     uint64_t window_hash;            /* of that text, model and limits */
-    bool is_instant;                 /* lands at once and needs no engine: nothing is aborted for it */
+    bool is_instant; /* lands at once and needs no engine: nothing is aborted for it */
 };
 uint64_t flights_take_off(struct flights *f, const struct flight_spec *spec, uint64_t rider,
                           uint64_t now_us);
-/* Appends clean text; unknown flights are ignored. */
-void flights_feed(struct flights *f, uint64_t flight, str clean);
+/* Appends clean text; is_line_whole: the text's last line is known to be complete, though its line
+ * end hasn't been given yet. Unknown flights are ignored. */
+void flights_feed(struct flights *f, uint64_t flight, str clean, bool is_line_whole);
 /* Nothing more will come. is_complete: the text ended by itself or at a limit, so it may serve
  * later requests too; otherwise it broke off and only its riders see it. */
 void flights_land(struct flights *f, uint64_t flight, bool is_complete, uint64_t now_us);

@@ -91,7 +91,8 @@ static size_t block_end(str text, size_t from, bool has_landed)
         if (indent == SIZE_MAX) {
             indent = own;
         }
-        bool is_closer = own < indent && str_find_char(STR("}])"), str_trim(line).ptr[0], 0) != SIZE_MAX;
+        bool is_closer =
+            own < indent && str_find_char(STR("}])"), str_trim(line).ptr[0], 0) != SIZE_MAX;
         if (own < indent && is_closer && (end < text.len || has_landed)) {
             return end; /* the closer belongs to the block */
         }
@@ -111,7 +112,7 @@ static size_t block_end(str text, size_t from, bool has_landed)
 
 size_t unit_complete(str text, size_t from, enum unit unit, bool has_landed)
 {
-    size_t end = unit == UNIT_LINE ? first_line(text, from, has_landed)
-                                   : block_end(text, from, has_landed);
+    size_t end =
+        unit == UNIT_LINE ? first_line(text, from, has_landed) : block_end(text, from, has_landed);
     return end == SIZE_MAX ? 0 : end - from;
 }

@@ -15,7 +15,7 @@
 
 /* -- the scripted world -- */
 
-#define MAX_POSTS 64
+#define MAX_POSTS     64
 #define MAX_EXCHANGES 64
 
 struct scripted_exchange {
@@ -111,7 +111,8 @@ static void pass(uint64_t ms)
 }
 
 static const struct provider_ops model_ops = {.kind = "scripted", .max_stops = SIZE_MAX};
-static const struct provider_ops own_ops = {.kind = "embedded", .capabilities = PROVIDER_IN_PROCESS};
+static const struct provider_ops own_ops = {.kind = "embedded",
+                                            .capabilities = PROVIDER_IN_PROCESS};
 
 const char *endpoint_state_name(enum endpoint_state state)
 {
@@ -153,7 +154,8 @@ static void answer_scout(void *user)
     if (world.prediction != NULL) {
         x->sink.on_text(x->id, str_from(world.prediction), x->sink.user);
     }
-    x->sink.on_done(x->id, &end, world.prediction != NULL ? world.confidence : 0, NULL, x->sink.user);
+    x->sink.on_done(x->id, &end, world.prediction != NULL ? world.confidence : 0, NULL,
+                    x->sink.user);
 }
 
 uint64_t exchange_start(struct upstream *u, const struct exchange_spec *spec,
@@ -162,7 +164,9 @@ uint64_t exchange_start(struct upstream *u, const struct exchange_spec *spec,
     (void)u;
     assert_true(world.n_exchanges < MAX_EXCHANGES);
     struct scripted_exchange *x = &world.exchanges[world.n_exchanges++];
-    *x = (struct scripted_exchange){.id = world.n_exchanges, .sink = *sink, .is_open = true,
+    *x = (struct scripted_exchange){.id = world.n_exchanges,
+                                    .sink = *sink,
+                                    .is_open = true,
                                     .is_scout = spec->endpoint == 2,
                                     .n_stops = spec->generate.n_stops,
                                     .max_tokens = spec->generate.max_tokens};
@@ -227,23 +231,31 @@ static void bed_start(struct bed *bed, const char *text)
 {
     memset(&world, 0, sizeof(world));
     world.now_us = SEC_TO_US(100);
-    world.model = (struct model_info){.id = STR("m"), .name = STR("m"), .abilities = MODEL_INFILL,
-                                      .is_loaded = true};
-    world.endpoints[0] = (struct endpoint){.idx = 0, .id = 1, .name = STR("sim"), .ops = &model_ops,
-                                           .state = ENDPOINT_READY, .models = &world.model,
-                                           .n_models = 1, .loading = -1};
-    world.endpoints[1] = (struct endpoint){.idx = 1, .id = 2, .name = STR("embedded"),
-                                           .ops = &own_ops, .state = ENDPOINT_READY};
+    world.model = (struct model_info){
+        .id = STR("m"), .name = STR("m"), .abilities = MODEL_INFILL, .is_loaded = true};
+    world.endpoints[0] = (struct endpoint){.idx = 0,
+                                           .id = 1,
+                                           .name = STR("sim"),
+                                           .ops = &model_ops,
+                                           .state = ENDPOINT_READY,
+                                           .models = &world.model,
+                                           .n_models = 1,
+                                           .loading = -1};
+    world.endpoints[1] = (struct endpoint){
+        .idx = 1, .id = 2, .name = STR("embedded"), .ops = &own_ops, .state = ENDPOINT_READY};
     *bed = (struct bed){.documents = documents_create()};
     struct settings_builder *b = settings_builder_create();
     bed->settings = settings_builder_snapshot(b);
     settings_builder_destroy(b);
-    struct engine_options options = {.loop = &bed->loop, .documents = bed->documents,
-                                     .upstream = &bed->upstream, .settings = bed->settings,
-                                     .on_status = on_status, .user = bed};
+    struct engine_options options = {.loop = &bed->loop,
+                                     .documents = bed->documents,
+                                     .upstream = &bed->upstream,
+                                     .settings = bed->settings,
+                                     .on_status = on_status,
+                                     .user = bed};
     bed->engine = engine_create(&options);
-    assert_int_equal(documents_open(bed->documents, STR("/w/a.c"), STR("c"), str_from(text), &bed->doc),
-                     ERR_OK);
+    assert_int_equal(
+        documents_open(bed->documents, STR("/w/a.c"), STR("c"), str_from(text), &bed->doc), ERR_OK);
 }
 
 static void bed_end(struct bed *bed)
@@ -275,7 +287,8 @@ static void on_done(const struct answer *answer, const struct error *error, void
 static uint64_t ask_kind(struct bed *bed, struct heard *h, enum question_kind kind, size_t cursor)
 {
     *h = (struct heard){.n_done = 0};
-    struct question q = {.kind = kind, .document = bed->doc, .cursor = cursor, .selected_start = cursor};
+    struct question q = {
+        .kind = kind, .document = bed->doc, .cursor = cursor, .selected_start = cursor};
     struct sink sink = {.on_text = on_text, .on_done = on_done, .user = h};
     uint64_t id = engine_ask(bed->engine, &q, &sink);
     assert_int_equal(h->n_done, 0); /* never from inside */
@@ -613,7 +626,8 @@ static void same_window_is_served_from_the_cache(void **state)
     say("1;");
     end(FINISH_STOP);
     documents_close(bed.documents, bed.doc);
-    assert_int_equal(documents_open(bed.documents, STR("/w/b.c"), STR("c"), STR("x = \n"), &bed.doc), ERR_OK);
+    assert_int_equal(
+        documents_open(bed.documents, STR("/w/b.c"), STR("c"), STR("x = \n"), &bed.doc), ERR_OK);
     ask(&bed, &h, 4);
     assert_string_equal(h.text, "1;");
     assert_int_equal(h.boarded, BOARDED_CACHED);

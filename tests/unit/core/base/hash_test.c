@@ -43,7 +43,7 @@ static void hash_depends_on_bytes_alone(void **state)
 static void hash_every_bit_counts(void **state)
 {
     (void)state;
-    unsigned char text[24] = "twenty-four bytes of text";
+    unsigned char text[24] = "twenty-four bytes, text";
     uint64_t before = hash_bytes(text, sizeof text);
     for (size_t bit = 0; bit < sizeof text * 8; bit++) {
         text[bit / 8] ^= (unsigned char)(1u << bit % 8);
@@ -111,12 +111,9 @@ static void map_finds_what_was_put_in(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(hash_is_siphash),
-        cmocka_unit_test(hash_depends_on_bytes_alone),
-        cmocka_unit_test(hash_every_bit_counts),
-        cmocka_unit_test(hash_mix_depends_on_the_order),
-        cmocka_unit_test(random_bytes_fill_all),
-        cmocka_unit_test(map_finds_what_was_put_in),
+        cmocka_unit_test(hash_is_siphash),       cmocka_unit_test(hash_depends_on_bytes_alone),
+        cmocka_unit_test(hash_every_bit_counts), cmocka_unit_test(hash_mix_depends_on_the_order),
+        cmocka_unit_test(random_bytes_fill_all), cmocka_unit_test(map_finds_what_was_put_in),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -51,9 +51,11 @@ static void json_type_tells_the_type(void **state)
 static void json_get_finds_members(void **state)
 {
     (void)state;
-    struct json v = parse(STR("{\"a\":{\"x\":[1,{\"a\":2}]},\"b\":\"a\",\"\":3,\"a\":4,\"c\":[{}]}"));
+    struct json v =
+        parse(STR("{\"a\":{\"x\":[1,{\"a\":2}]},\"b\":\"a\",\"\":3,\"a\":4,\"c\":[{}]}"));
     assert_int_equal(json_count(v), 5);
-    assert_int_equal(json_int(json_get(json_at(json_get(json_get(v, STR("a")), STR("x")), 1), STR("a")), 0), 2);
+    assert_int_equal(
+        json_int(json_get(json_at(json_get(json_get(v, STR("a")), STR("x")), 1), STR("a")), 0), 2);
     assert_str(json_str(json_get(v, STR("b"))), STR("a"));
     assert_int_equal(json_int(json_get(v, STR("")), 0), 3);
     assert_true(json_is(json_at(json_get(v, STR("c")), 0), JSON_OBJECT));
@@ -64,7 +66,8 @@ static void json_get_finds_members(void **state)
 static void json_get_finds_escaped_keys(void **state)
 {
     (void)state;
-    struct json v = parse(STR("{\"\\u0061\":1,\"x\\ny\":2,\"\\ud83d\\ude00\":3,\"b\\\\\":4,\"c\\\\n\":5}"));
+    struct json v =
+        parse(STR("{\"\\u0061\":1,\"x\\ny\":2,\"\\ud83d\\ude00\":3,\"b\\\\\":4,\"c\\\\n\":5}"));
     assert_int_equal(json_int(json_get(v, STR("a")), 0), 1);
     assert_int_equal(json_int(json_get(v, STR("x\ny")), 0), 2);
     assert_int_equal(json_int(json_get(v, STR("\xF0\x9F\x98\x80")), 0), 3);
@@ -97,7 +100,9 @@ static void json_of_the_wrong_type_gives_fallbacks(void **state)
 static void json_next_walks_in_order(void **state)
 {
     (void)state;
-    struct json v = parse(STR(" { \"a\" : [1,[2],{\"z\":0}] , \"b\\n\" : {\"a\":{}} , \"c\" : 3 } ")), value;
+    struct json v = parse(
+                    STR(" { \"a\" : [1,[2],{\"z\":0}] , \"b\\n\" : {\"a\":{}} , \"c\" : 3 } ")),
+                value;
     struct json_iter it = json_iter(v);
     str key;
     assert_true(json_next(&it, &key, &value));
@@ -131,7 +136,8 @@ static void json_str_unescapes(void **state)
         {STR_INIT("\"\\ud83d\""), STR_INIT("\xEF\xBF\xBD")},
         {STR_INIT("\"\\ude00\\ud83d\""), STR_INIT("\xEF\xBF\xBD\xEF\xBF\xBD")},
         {STR_INIT("\"\\ud83d\\ud83d\\ude00\""), STR_INIT("\xEF\xBF\xBD\xF0\x9F\x98\x80")},
-        {STR_INIT("\"\\ud83d\\u0041\""), STR_INIT("\xEF\xBF\xBD" "A")},
+        {STR_INIT("\"\\ud83d\\u0041\""), STR_INIT("\xEF\xBF\xBD"
+                                                  "A")},
         {STR_INIT("\"\\ud83d\\n\""), STR_INIT("\xEF\xBF\xBD\n")},
         {STR_INIT("\"a\\u0000b\""), STR_INIT("a\0b")},
     };
@@ -161,16 +167,37 @@ static void json_int_takes_whole_numbers(void **state)
         str text;
         int64_t value; /* 77: none */
     } cases[] = {
-        {STR_INIT("0"), 0}, {STR_INIT("-0"), 0}, {STR_INIT("-0.0e5"), 0}, {STR_INIT("12"), 12}, {STR_INIT("-12"), -12},
-        {STR_INIT("1.0"), 1}, {STR_INIT("1.000"), 1}, {STR_INIT("1e2"), 100}, {STR_INIT("1E+2"), 100},
-        {STR_INIT("1.5e1"), 15}, {STR_INIT("1.25E2"), 125}, {STR_INIT("1500e-2"), 15}, {STR_INIT("0.5e1"), 5},
-        {STR_INIT("0.00002e5"), 2}, {STR_INIT("0e999999999999999999999"), 0}, {STR_INIT("0.0e-99999999999"), 0},
-        {STR_INIT("9223372036854775807"), INT64_MAX}, {STR_INIT("-9223372036854775808"), INT64_MIN},
-        {STR_INIT("922337203685477580.7e1"), INT64_MAX}, {STR_INIT("1.5"), 77}, {STR_INIT("15e-1"), 77},
-        {STR_INIT("0.1"), 77}, {STR_INIT("1e-1"), 77}, {STR_INIT("9223372036854775808"), 77},
-        {STR_INIT("-9223372036854775809"), 77}, {STR_INIT("1e19"), 77}, {STR_INIT("1e400"), 77},
-        {STR_INIT("1e99999999999999999999"), 77}, {STR_INIT("1e-99999999999999999999"), 77},
-        {STR_INIT("18446744073709551617"), 77}, {STR_INIT("1000000000000000000000000e-23"), 10},
+        {STR_INIT("0"), 0},
+        {STR_INIT("-0"), 0},
+        {STR_INIT("-0.0e5"), 0},
+        {STR_INIT("12"), 12},
+        {STR_INIT("-12"), -12},
+        {STR_INIT("1.0"), 1},
+        {STR_INIT("1.000"), 1},
+        {STR_INIT("1e2"), 100},
+        {STR_INIT("1E+2"), 100},
+        {STR_INIT("1.5e1"), 15},
+        {STR_INIT("1.25E2"), 125},
+        {STR_INIT("1500e-2"), 15},
+        {STR_INIT("0.5e1"), 5},
+        {STR_INIT("0.00002e5"), 2},
+        {STR_INIT("0e999999999999999999999"), 0},
+        {STR_INIT("0.0e-99999999999"), 0},
+        {STR_INIT("9223372036854775807"), INT64_MAX},
+        {STR_INIT("-9223372036854775808"), INT64_MIN},
+        {STR_INIT("922337203685477580.7e1"), INT64_MAX},
+        {STR_INIT("1.5"), 77},
+        {STR_INIT("15e-1"), 77},
+        {STR_INIT("0.1"), 77},
+        {STR_INIT("1e-1"), 77},
+        {STR_INIT("9223372036854775808"), 77},
+        {STR_INIT("-9223372036854775809"), 77},
+        {STR_INIT("1e19"), 77},
+        {STR_INIT("1e400"), 77},
+        {STR_INIT("1e99999999999999999999"), 77},
+        {STR_INIT("1e-99999999999999999999"), 77},
+        {STR_INIT("18446744073709551617"), 77},
+        {STR_INIT("1000000000000000000000000e-23"), 10},
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -229,10 +256,13 @@ static void jsonc_allows_comments_and_trailing_commas(void **state)
 static void jsonc_is_strict_otherwise(void **state)
 {
     static const str cases[] = {
-        STR_INIT(""), STR_INIT("// only"), STR_INIT("[,]"), STR_INIT("{,}"), STR_INIT("[1,,]"), STR_INIT("[,1]"), STR_INIT("{\"a\":,}"),
-        STR_INIT("[1]/"), STR_INIT("[1]/*"), STR_INIT("[1]/*/"), STR_INIT("/[1]"), STR_INIT("{a:1}"), STR_INIT("'a'"), STR_INIT("\"a"),
-        STR_INIT("\"a\\"), STR_INIT("1,"), STR_INIT("[1/2]"), STR_INIT("# x\n1"), STR_INIT("{\"a\"/**/,}"), STR_INIT("[1,}"),
-        STR_INIT("[1 2,]"), STR_INIT("[/**/,]"), STR_INIT("tr/**/ue"), STR_INIT("1/**/2"), STR_INIT("[1,/*]"),
+        STR_INIT(""),       STR_INIT("// only"), STR_INIT("[,]"),          STR_INIT("{,}"),
+        STR_INIT("[1,,]"),  STR_INIT("[,1]"),    STR_INIT("{\"a\":,}"),    STR_INIT("[1]/"),
+        STR_INIT("[1]/*"),  STR_INIT("[1]/*/"),  STR_INIT("/[1]"),         STR_INIT("{a:1}"),
+        STR_INIT("'a'"),    STR_INIT("\"a"),     STR_INIT("\"a\\"),        STR_INIT("1,"),
+        STR_INIT("[1/2]"),  STR_INIT("# x\n1"),  STR_INIT("{\"a\"/**/,}"), STR_INIT("[1,}"),
+        STR_INIT("[1 2,]"), STR_INIT("[/**/,]"), STR_INIT("tr/**/ue"),     STR_INIT("1/**/2"),
+        STR_INIT("[1,/*]"),
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {

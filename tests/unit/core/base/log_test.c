@@ -159,7 +159,8 @@ static void log_never_waits_for_a_reader(void **state)
 static void *log_many(void *user)
 {
     for (int i = 0; i < 2000; i++) {
-        log_error(LOG_LOOP, "thread=%s some text that is long enough to be cut in two", (char *)user);
+        log_error(LOG_LOOP, "thread=%s some text that is long enough to be cut in two",
+                  (char *)user);
     }
     return NULL;
 }
@@ -190,7 +191,7 @@ static void log_safe_escapes_and_shortens(void **state)
 {
     (void)state;
     assert_string_equal(LOG_SAFE(STR("initialize")), "initialize");
-    assert_string_equal(LOG_SAFE(STR("a\n\xC3\xA9\")), "a\\x0a\\xc3\\xa9\\x5c");
+    assert_string_equal(LOG_SAFE(STR("a\n\xC3\xA9\\")), "a\\x0a\\xc3\\xa9\\x5c");
     assert_string_equal(LOG_SAFE(str_from(NULL)), "");
     char longer[200];
     memset(longer, 'y', sizeof longer);

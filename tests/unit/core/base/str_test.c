@@ -82,8 +82,16 @@ static void str_next_splits(void **state)
 
 static void str_to_u64_takes_only_numbers(void **state)
 {
-    static const char *const wrong[] = {"", "-1", "+1", " 1", "1 ", "1a", "0x1", "1.0",
-                                        "18446744073709551616", "99999999999999999999999"};
+    static const char *const wrong[] = {"",
+                                        "-1",
+                                        "+1",
+                                        " 1",
+                                        "1 ",
+                                        "1a",
+                                        "0x1",
+                                        "1.0",
+                                        "18446744073709551616",
+                                        "99999999999999999999999"};
     uint64_t n = 5;
     (void)state;
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
