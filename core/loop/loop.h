@@ -47,7 +47,8 @@ struct loop_stream_events {
 };
 /* Takes over fd (its own, non-blocking where it can be) and closes it in the end. ERR_INVALID
  * where fd is nothing that can be read or written; it is left alone then. */
-NODISCARD enum err loop_stream_open(struct loop *loop, int fd, const struct loop_stream_events *events,
+NODISCARD enum err loop_stream_open(struct loop *loop, int fd,
+                                    const struct loop_stream_events *events,
                                     struct loop_stream **out);
 /* Starts (continues) / pauses reading. */
 void loop_stream_read(struct loop_stream *s, bool is_on);
@@ -87,8 +88,8 @@ void loop_poll_destroy(struct loop_poll *p);         /* doesn't close fd */
 struct loop_job;
 /* work(user) runs on a thread of the pool; then done(is_cancelled, user) on the loop, exactly
  * once, even after loop_job_cancel (is_cancelled true where work never ran). */
-struct loop_job *loop_job_start(struct loop *loop, loop_fn *work, void (*done)(bool is_cancelled, void *user),
-                                void *user);
+struct loop_job *loop_job_start(struct loop *loop, loop_fn *work,
+                                void (*done)(bool is_cancelled, void *user), void *user);
 void loop_job_cancel(struct loop_job *job); /* only before done was called; NULL is fine */
 
 /* -- the world around -- */

@@ -14,7 +14,8 @@ enum address_reach {
 struct sockaddr;
 enum address_reach address_reach(const struct sockaddr *address);
 /* Of a host as it stands in an origin: an address, "[" address "]", or a name. Of names only
- * `localhost` is loopback, and `*.local` and names without a dot are taken for the own network's. */
+ * `localhost` is loopback, and `*.local` and names without a dot are taken for the own network's.
+ */
 enum address_reach address_reach_of_host(str host);
 
 #endif

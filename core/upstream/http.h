@@ -1,10 +1,10 @@
 /* http.h - the one rim to the network: libcurl's multi socket interface on our loop.
  *
  * HTTP/1.1 with keep-alive; no redirects (a 3xx is an answer like any other), no netrc, no cookies,
- * no Accept-Encoding, no proxy for loopback; plain http to other machines only where the endpoint's
- * options say so. Header, line and body sizes are capped (limits.h). One pool of connections per
- * identity (origin, key, proxy): none is ever shared across two. libcurl is initialised by the
- * first transfer, and the pool threads resolve names.
+ * no Accept-Encoding, no proxy for loopback; plain http stays on this machine and its own network,
+ * decided by the address that is connected to. Header, line and body sizes are capped (limits.h).
+ * One pool of connections per identity (origin, key, headers, proxy, CA): none is ever shared
+ * across two. libcurl is initialised by the first transfer, and its own threads resolve names.
  * Cancelling closes the socket in the same turn. */
 #ifndef CRUCIBLE_UPSTREAM_HTTP_H
 #define CRUCIBLE_UPSTREAM_HTTP_H
@@ -16,15 +16,16 @@ struct http;
 
 /* Who is talked to and as whom; borrowed for http_start, copied inside. */
 struct http_target {
-    str origin;           /* "http://127.0.0.1:8080", no path */
-    str base_path;        /* "" or "/v1" */
-    str key;              /* sent as "Authorization: Bearer", empty for none; never logged */
-    str key_header;       /* another header's name for the key, empty: Authorization */
-    const str *headers;   /* "Name: value", more of them */
+    str origin;         /* "http://127.0.0.1:8080", no path */
+    str base_path;      /* "" or "/v1" */
+    str key;            /* sent as "Authorization: Bearer", empty for none; never logged */
+    str key_header;     /* another header's name for the key, empty: Authorization */
+    const str *headers; /* "Name: value", more of them */
     size_t n_headers;
-    str proxy;            /* URL, empty for none */
-    str ca_file;          /* PEM of a private CA, empty: the system's */
-    bool is_loopback_only;/* refuse to connect to anything but this machine, whatever the name says */
+    str proxy;             /* URL, empty for none */
+    str ca_file;           /* PEM of a private CA, empty: the system's */
+    bool is_loopback_only; /* refuse to connect to anything but this machine, whatever the name says
+                            */
     unsigned connect_timeout_ms;
 };
 
@@ -38,22 +39,25 @@ struct http_events { /* in this order; none from inside http_start */
 };
 
 struct http *http_create(struct loop *loop);
-/* Cancels what runs, closes all connections. */
+/* Cancels what runs, closes all connections. Not from inside an event. */
 void http_destroy(struct http *h);
 /* Starts a transfer and gives its id (never 0). Takes nothing; copies target and request.
  * max_body caps the response's bytes. */
-uint64_t http_start(struct http *h, const struct http_target *target, const struct http_request *request,
-                    size_t max_body, const struct http_events *events);
+uint64_t http_start(struct http *h, const struct http_target *target,
+                    const struct http_request *request, size_t max_body,
+                    const struct http_events *events);
 /* No event of the transfer comes any more; its socket is closed. Unknown ids are ignored. */
 void http_cancel(struct http *h, uint64_t id);
 size_t http_active(const struct http *h);
 
 /* Splits an URL into origin ("scheme://host:port", lower case, port always present) and base path
  * (no trailing slash). ERR_INVALID with a reason for other schemes, user names, query strings. */
-NODISCARD enum err http_parse_url(str url, struct arena *arena, str *origin, str *base_path, struct error *why);
+NODISCARD enum err http_parse_url(str url, struct arena *arena, str *origin, str *base_path,
+                                  struct error *why);
 /* Whether an origin names this machine: 127.0.0.0/8, ::1, localhost. */
 bool http_is_loopback(str origin);
-/* Whether an origin names this machine's own network: private and link-local addresses, *.local. */
+/* Whether an origin names this machine's own network: private and link-local addresses, *.local,
+ * names without a dot. */
 bool http_is_lan(str origin);
 
 #endif

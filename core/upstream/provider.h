@@ -123,7 +123,8 @@ struct provider_ops {
     void (*decode_begin)(struct decoder *d);
     void (*decode)(struct decoder *d, str bytes);
     /* The response's end; gives on_end(FINISH_NONE) or on_error where nothing ended it before.
-     * Also releases what the state holds: always called, also after an abort. */
+     * Also releases what the state holds: always called, also after an abort, which gives nothing
+     * any more. Not from inside a callback of the sink. */
     void (*decode_finish)(struct decoder *d, bool is_aborted);
     /* Explains a response whose status isn't 200. `body` is at most HTTP_MAX_ERROR_BYTES of it. */
     void (*explain)(int status, str body, struct error *out);

@@ -19,7 +19,8 @@ enum endpoint_state {
     ENDPOINT_READY,
     ENDPOINT_LOADING, /* lives; its model is on the way */
     ENDPOINT_DOWN,    /* nothing answers, or nonsense: looked at again from time to time */
-    ENDPOINT_BLOCKED  /* key refused, certificate refused, no consent: not tried until settings change */
+    ENDPOINT_BLOCKED  /* key refused, certificate refused, no consent: not tried until settings
+                         change */
 };
 const char *endpoint_state_name(enum endpoint_state state);
 
@@ -27,16 +28,17 @@ enum tier { TIER_LOOPBACK, TIER_LAN, TIER_CLOUD };
 const char *tier_name(enum tier tier);
 
 struct endpoint { /* read-only for everybody else */
-    unsigned idx;              /* place in upstream_endpoint(); valid until the settings change */
-    uint64_t id;               /* never used twice */
-    str name;                  /* of the configuration, or the kind where found by itself */
+    unsigned idx; /* place in upstream_endpoint(); valid until the next on_change */
+    uint64_t id;  /* never used twice */
+    str name;     /* of the configuration, or the kind where found by itself, with
+                   * "-PORT" where two of a kind were found */
     const struct provider_ops *ops;
-    str origin, base_path;     /* empty for the predictor */
+    str origin, base_path; /* empty for the predictor */
     enum tier tier;
     bool is_discovered;
     enum endpoint_state state;
-    struct error error;        /* why it is down or blocked */
-    double loading;            /* 0..1 while loading, < 0 unknown */
+    struct error error; /* why it is down or blocked */
+    double loading;     /* 0..1 while loading, < 0 unknown */
     const struct model_info *models;
     size_t n_models;
     unsigned n_slots;
@@ -57,7 +59,8 @@ void upstream_destroy(struct upstream *u);
 /* Uses the endpoints of `s` (or discovers them where it names none). Endpoints that stay the same
  * keep their state; exchanges with those that go end with ERR_REJECTED. */
 void upstream_configure(struct upstream *u, const struct settings *s);
-/* Looks at every endpoint that is due, now. Until the first call nothing touches the network. */
+/* Looks at every endpoint that is unknown or down, now, unless that was done less than 2 s ago.
+ * Until the first call nothing touches the network. */
 void upstream_probe(struct upstream *u);
 size_t upstream_count(const struct upstream *u);
 const struct endpoint *upstream_endpoint(const struct upstream *u, size_t idx);
@@ -66,11 +69,12 @@ const struct endpoint *upstream_find(const struct upstream *u, uint64_t id);
 bool upstream_is_settled(const struct upstream *u);
 
 struct exchange_spec { /* borrowed for the call */
-    uint64_t endpoint;      /* id */
+    uint64_t endpoint; /* id */
     struct generate generate;
     const struct prediction_place *place; /* for the in-process endpoint */
-    uint64_t first_token_us;/* deadline for the first byte of text, absolute; CLOCK_NEVER for none */
-    uint64_t total_us;      /* deadline for the whole */
+    uint64_t
+        first_token_us; /* deadline for the first byte of text, absolute; CLOCK_NEVER for none */
+    uint64_t total_us;  /* deadline for the whole */
 };
 struct exchange_sink {
     void (*on_text)(uint64_t exchange, str utf8, void *user);
@@ -79,13 +83,16 @@ struct exchange_sink {
                     const struct error *error, void *user);
     void *user;
 };
-/* Gives the exchange's id (never 0). A spec that can't be sent fails through on_done. */
-uint64_t exchange_start(struct upstream *u, const struct exchange_spec *spec, const struct exchange_sink *sink);
+/* Gives the exchange's id (never 0). Where the spec's extra_body is empty the endpoint's is sent.
+ * A spec that can't be sent fails through on_done. */
+uint64_t exchange_start(struct upstream *u, const struct exchange_spec *spec,
+                        const struct exchange_sink *sink);
 /* Closes it at once; its sink hears nothing more. Unknown ids are ignored. */
 void exchange_cancel(struct upstream *u, uint64_t id);
 
 struct upstream_stats {
-    uint64_t n_exchanges, n_cancelled, n_failed, n_tokens, n_prompt_tokens, n_cached_tokens, n_bytes_in, n_bytes_out;
+    uint64_t n_exchanges, n_cancelled, n_failed, n_tokens, n_prompt_tokens, n_cached_tokens,
+        n_bytes_in, n_bytes_out;
     uint64_t n_active;
 };
 struct upstream_stats upstream_stats(const struct upstream *u);

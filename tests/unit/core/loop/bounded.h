@@ -32,8 +32,8 @@ static inline void bounded_on_tick(void *user)
 /* Looks once a millisecond; gives whether it came to be. */
 static inline bool run_until(struct loop *loop, bool (*is_so)(void *user), void *user)
 {
-    struct bounded b = {.loop = loop, .is_so = is_so, .user = user,
-                        .until_us = clock_now_us() + SEC_TO_US(5)};
+    struct bounded b = {
+        .loop = loop, .is_so = is_so, .user = user, .until_us = clock_now_us() + SEC_TO_US(5)};
     b.tick = loop_timer_create(loop, bounded_on_tick, &b);
     loop_timer_set(b.tick, clock_now_us());
     loop_run(loop);

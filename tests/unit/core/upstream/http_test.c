@@ -15,7 +15,7 @@ struct call {
     struct buf body;
     bool is_done;
     struct error error;
-    bool is_started; /* http_start has returned */
+    bool is_started;  /* http_start has returned */
     bool must_cancel; /* on the first bytes */
     uint64_t cancelled_us;
 };
@@ -264,9 +264,10 @@ static void redirects_lead_nowhere(void **state)
     setup(&f);
     f.target.key = STR("canary");
     for (size_t i = 0; i < sizeof statuses / sizeof statuses[0]; i++) {
-        (void)snprintf(script, sizeof script,
-                       "HTTP/1.1 %d X\r\nLocation: http://127.0.0.1:%u/\r\nContent-Length: 0\r\n\r\n",
-                       statuses[i], (unsigned)f.other.port);
+        (void)snprintf(
+            script, sizeof script,
+            "HTTP/1.1 %d X\r\nLocation: http://127.0.0.1:%u/\r\nContent-Length: 0\r\n\r\n",
+            statuses[i], (unsigned)f.other.port);
         fetch_script(&f, script);
         assert_int_equal(f.call.status, statuses[i]);
         assert_int_equal(f.call.error.code, ERR_OK);
@@ -317,9 +318,14 @@ static void proxies_of_the_environment_are_not_asked_for_loopback(void **state)
 static void headers_with_line_breaks_are_refused_unsent(void **state)
 {
     (void)state;
-    static const str bad[] = {{"X-A: b\r\nX-C: d", 14}, {"X-A: b\nX", 8}, {"X-A", 3},
-                              {"X-A: ", 5},             {": b", 3},      {"X A: b", 6},
-                              {"X-A: b\0c", 8},         {"Content-Length: 3", 17},
+    static const str bad[] = {{"X-A: b\r\nX-C: d", 14},
+                              {"X-A: b\nX", 8},
+                              {"X-A", 3},
+                              {"X-A: ", 5},
+                              {": b", 3},
+                              {"X A: b", 6},
+                              {"X-A: b\0c", 8},
+                              {"Content-Length: 3", 17},
                               {"accept-encoding: gzip", 21}};
     struct fixture f;
     setup(&f);
@@ -498,8 +504,7 @@ static void encodings_that_nobody_asked_for_stay_raw(void **state)
     (void)state;
     struct fixture f;
     setup(&f);
-    fetch_script(&f,
-                 "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nrawb");
+    fetch_script(&f, "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nrawb");
     assert_int_equal(f.call.error.code, ERR_OK);
     assert_string_equal(buf_cstr(&f.call.body), "rawb");
     teardown(&f);

@@ -80,13 +80,14 @@ static void origins_are_sorted_by_reach(void **state)
     static const char *const loopback[] = {"http://127.0.0.1:1", "http://127.9.9.9:1",
                                            "http://[::1]:1", "https://localhost:1",
                                            "http://[::ffff:127.0.0.1]:1"};
-    static const char *const lan[] = {"http://10.1.2.3:1",    "http://172.16.0.1:1",
-                                      "http://172.31.9.9:1",  "http://192.168.1.1:1",
-                                      "http://169.254.1.1:1", "http://[fe80::1]:1",
-                                      "http://[fd00::1]:1",   "http://gpu.local:1",
-                                      "http://gpubox:1"};
-    static const char *const world[] = {"https://example.com:443", "http://172.32.0.1:1",
-                                        "http://11.0.0.1:1",       "http://[2001:db8::1]:1",
+    static const char *const lan[] = {
+        "http://10.1.2.3:1",    "http://172.16.0.1:1",  "http://172.31.9.9:1",
+        "http://192.168.1.1:1", "http://169.254.1.1:1", "http://[fe80::1]:1",
+        "http://[fd00::1]:1",   "http://gpu.local:1",   "http://gpubox:1"};
+    static const char *const world[] = {"https://example.com:443",
+                                        "http://172.32.0.1:1",
+                                        "http://11.0.0.1:1",
+                                        "http://[2001:db8::1]:1",
                                         "http://localhost.evil.example:1",
                                         "http://127.0.0.1.example.com:1",
                                         "http://2130706433:1"};

@@ -6,6 +6,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -80,10 +81,11 @@ static inline void server_on_connection(int events, bool is_error, void *user)
     (void)events;
     (void)is_error;
     struct server *s = user;
-    int fd = accept(s->fd, NULL, NULL);
+    int fd = accept(s->fd, NULL, NULL), one = 1;
     if (fd < 0) {
         return;
     }
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     assert_true(s->n_connections < SERVER_MAX_CONNECTIONS);
     struct server_connection *c = &s->connections[s->n_connections++];
     *c = (struct server_connection){.server = s, .fd = fd};

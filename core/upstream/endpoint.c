@@ -1,0 +1,252 @@
+/* endpoint.c - one endpoint: what it is asked with, and the state it is in.
+ *
+ *     UNKNOWN -> PROBING -> READY <-> LOADING
+ *                   |         ^          |
+ *                   |         v          v
+ *                   +-----> DOWN <-------+        any of them -> BLOCKED
+ *
+ * Why      Whoever routes asks dozens of times a second where a question may go; this is the one
+ *          place that knows, and the only writer of an endpoint's state.
+ * Rules    DOWN looks again by itself, BLOCKED doesn't: a refused key or certificate, or consent
+ *          that is missing, needs a person. A key is read at its first use and belongs to the
+ *          origin that the same settings name. */
+#include "core/upstream/internal.h"
+
+#include "core/base/clock.h"
+#include "core/base/log.h"
+#include "core/base/limits.h"
+
+#define N_ENDPOINT_STATES (ENDPOINT_BLOCKED + 1)
+#define TO(state)         (1u << (state))
+
+/* The states that may follow each state. */
+static const unsigned next_states[N_ENDPOINT_STATES] = {
+    [ENDPOINT_UNKNOWN] = TO(ENDPOINT_PROBING) | TO(ENDPOINT_READY) | TO(ENDPOINT_BLOCKED),
+    [ENDPOINT_PROBING] =
+        TO(ENDPOINT_READY) | TO(ENDPOINT_LOADING) | TO(ENDPOINT_DOWN) | TO(ENDPOINT_BLOCKED),
+    [ENDPOINT_READY] = TO(ENDPOINT_LOADING) | TO(ENDPOINT_DOWN) | TO(ENDPOINT_BLOCKED),
+    [ENDPOINT_LOADING] = TO(ENDPOINT_READY) | TO(ENDPOINT_DOWN) | TO(ENDPOINT_BLOCKED),
+    [ENDPOINT_DOWN] = TO(ENDPOINT_READY) | TO(ENDPOINT_LOADING) | TO(ENDPOINT_BLOCKED),
+    [ENDPOINT_BLOCKED] = 0, /* only other settings help: then it is another entry */
+};
+
+static struct entry *entry_create(struct upstream *u)
+{
+    struct entry *en = xcalloc(1, sizeof *en);
+    en->upstream = u;
+    en->e.id = ++u->last_endpoint_id;
+    en->e.loading = -1;
+    en->e.next_probe_us = CLOCK_NEVER;
+    en->probe_deadline_us = CLOCK_NEVER;
+    buf_init(&en->body, HTTP_MAX_BODY_BYTES);
+    return en;
+}
+
+void entry_destroy(struct entry *en)
+{
+    probe_stop(en);
+    if (en->key) {
+        explicit_bzero(en->key, en->key_len);
+    }
+    xfree(en->key);
+    buf_release(&en->body);
+    arena_release(&en->probe_arena);
+    arena_release(&en->models_arena);
+    arena_release(&en->arena);
+    xfree(en);
+}
+
+static void sign(struct buf *out, str part)
+{
+    buf_appendf(out, "%zu:", part.len);
+    buf_append(out, part);
+}
+
+static void sign_list(struct buf *out, const str *list, size_t n)
+{
+    buf_appendf(out, "%zu;", n);
+    for (size_t i = 0; i < n; i++) {
+        sign(out, list[i]);
+    }
+}
+
+str entry_signature(const struct endpoint_settings *s, struct arena *arena)
+{
+    struct buf out;
+    const str parts[] = {s->name,        s->kind,  s->url,     s->api_key_file,
+                         s->api_key_env, s->proxy, s->ca_file, s->extra_body};
+    buf_init(&out, 2 * SETTINGS_MAX_FILE_BYTES);
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        sign(&out, parts[i]);
+    }
+    sign_list(&out, s->headers, s->n_headers);
+    sign_list(&out, s->models, s->n_models);
+    buf_append_char(&out, s->needs_consent ? '1' : '0');
+    str signature = arena_dup(arena, buf_str(&out));
+    buf_release(&out);
+    return signature;
+}
+
+static const str *dup_list(struct arena *arena, const str *list, size_t n)
+{
+    str *copy = arena_alloc(arena, (n + 1) * sizeof *copy);
+    for (size_t i = 0; i < n; i++) {
+        copy[i] = arena_dup(arena, list[i]);
+    }
+    return copy;
+}
+
+static void set_reach(struct entry *en)
+{
+    en->e.tier = http_is_loopback(en->e.origin) ? TIER_LOOPBACK
+                 : http_is_lan(en->e.origin)    ? TIER_LAN
+                                                : TIER_CLOUD;
+    en->target.origin = en->e.origin;
+    en->target.base_path = en->e.base_path;
+    en->target.is_loopback_only = en->e.tier == TIER_LOOPBACK;
+    en->target.connect_timeout_ms = en->e.tier == TIER_LOOPBACK ? 1000 : 3000;
+}
+
+struct entry *entry_create_configured(struct upstream *u, const struct endpoint_settings *s,
+                                      const struct provider_ops *ops)
+{
+    struct error why = {0};
+    struct entry *en = entry_create(u);
+    struct arena *arena = &en->arena;
+    en->is_shown = true;
+    en->signature = entry_signature(s, arena);
+    en->e.ops = ops;
+    en->e.name = arena_dup(arena, s->name.len > 0 ? s->name : s->kind);
+    en->key_file = arena_dup(arena, s->api_key_file);
+    en->key_env = arena_dup(arena, s->api_key_env);
+    en->extra_body = arena_dup(arena, s->extra_body);
+    en->configured_models = dup_list(arena, s->models, s->n_models);
+    en->n_configured_models = s->n_models;
+    en->target.headers = dup_list(arena, s->headers, s->n_headers);
+    en->target.n_headers = s->n_headers;
+    en->target.proxy = arena_dup(arena, s->proxy);
+    en->target.ca_file = arena_dup(arena, s->ca_file);
+    if (http_parse_url(s->url, arena, &en->e.origin, &en->e.base_path, &why) != ERR_OK) {
+        entry_block(en, &why);
+        return en;
+    }
+    set_reach(en);
+    if (s->needs_consent) {
+        error_set(&why, ERR_REJECTED, STR_FMT " at " STR_FMT " needs your consent",
+                  STR_ARG(en->e.name), STR_ARG(en->e.origin));
+        entry_block(en, &why);
+    }
+    return en;
+}
+
+struct entry *entry_create_port(struct upstream *u, uint16_t port)
+{
+    struct entry *en = entry_create(u);
+    en->port = port;
+    en->e.ops = u->options.providers[0]; /* until a look says which it is */
+    en->e.is_discovered = true;
+    en->e.origin = arena_printf(&en->arena, "http://127.0.0.1:%u", (unsigned)port);
+    set_reach(en);
+    return en;
+}
+
+struct entry *entry_create_embedded(struct upstream *u, const struct provider_ops *ops)
+{
+    struct entry *en = entry_create(u);
+    en->is_shown = true;
+    en->e.ops = ops;
+    en->e.name = str_from(ops->kind);
+    entry_set_state(en, ENDPOINT_READY);
+    return en;
+}
+
+void entry_set_state(struct entry *en, enum endpoint_state state)
+{
+    enum endpoint_state old = en->e.state;
+    if (old == state) {
+        return;
+    }
+    ASSERT(next_states[old] & TO(state));
+    en->e.state = state;
+    log_debug(LOG_UPSTREAM, "endpoint=%llu name=%s port=%u: %s -> %s", (unsigned long long)en->e.id,
+              LOG_SAFE(en->e.name), (unsigned)en->port, endpoint_state_name(old),
+              endpoint_state_name(state));
+    upstream_changed(en->upstream);
+}
+
+/* From 5 s doubling to a minute, a fifth more or less so that many programs don't ask at once. */
+static uint64_t backoff_us(unsigned n_failures)
+{
+    uint16_t dice;
+    uint64_t us = PROBE_BACKOFF_US << (n_failures > 4 ? 4 : n_failures);
+    us = us < PROBE_MAX_BACKOFF_US ? us : PROBE_MAX_BACKOFF_US;
+    random_bytes(&dice, sizeof dice);
+    return us * 4 / 5 + us * 2 / 5 * dice / UINT16_MAX;
+}
+
+void entry_down(struct entry *en, const struct error *why)
+{
+    en->e.error = *why;
+    en->e.loading = -1;
+    en->e.next_probe_us = clock_now_us() + backoff_us(en->n_failures);
+    en->n_failures++;
+    entry_set_state(en, ENDPOINT_DOWN);
+}
+
+void entry_block(struct entry *en, const struct error *why)
+{
+    en->e.error = *why;
+    en->e.loading = -1;
+    en->e.next_probe_us = CLOCK_NEVER;
+    entry_set_state(en, ENDPOINT_BLOCKED);
+}
+
+enum err entry_target(struct entry *en, struct http_target *out, struct error *why)
+{
+    if (en->e.state == ENDPOINT_BLOCKED) {
+        return error_set(why, ERR_REJECTED, "%s", en->e.error.msg);
+    }
+    if (!en->key) {
+        enum err err = key_read(en->key_file, en->key_env, &en->key, &en->key_len, why);
+        if (err != ERR_OK) {
+            xfree(en->key);
+            en->key = NULL;
+            entry_block(en, why);
+            return err;
+        }
+    }
+    *out = en->target;
+    out->key = str_of(en->key, en->key_len);
+    return ERR_OK;
+}
+
+/* Looks again soon, though not in a tight circle with exchanges that keep failing. */
+static void look_again(struct entry *en, uint64_t gap_us)
+{
+    uint64_t now_us = clock_now_us(), earliest_us = en->probed_us + gap_us;
+    en->e.next_probe_us = earliest_us > now_us ? earliest_us : now_us;
+    upstream_wake_probes(en->upstream);
+}
+
+void entry_heard(struct entry *en, const struct error *error)
+{
+    enum endpoint_state state = en->e.state;
+    if (state == ENDPOINT_BLOCKED || state == ENDPOINT_UNKNOWN || state == ENDPOINT_PROBING) {
+        return;
+    }
+    if (!error) {
+        if (state != ENDPOINT_READY && !en->is_probing) {
+            look_again(en, PROBE_FAILED_GAP_US); /* it serves after all */
+        }
+    } else if (error->code == ERR_CONNECT) {
+        entry_down(en, error);
+        look_again(en, PROBE_FAILED_GAP_US);
+    } else if (error->code == ERR_LOADING) {
+        entry_set_state(en, ENDPOINT_LOADING);
+        en->e.error = *error;
+        look_again(en, PROBE_LOADING_US);
+    } else if (error->code == ERR_AUTH && error->detail != 403) { /* 403 may be of one model */
+        probe_stop(en);
+        entry_block(en, error);
+    }
+}

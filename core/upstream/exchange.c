@@ -1,0 +1,524 @@
+/* exchange.c - one call to an endpoint, from the question to its end.
+ *
+ *     NEW -> SENT -> STREAMING -> OVER | DRAINING -> OVER
+ *      |      +----> REFUSED ---> OVER
+ *      +-> PREDICTING, FAILED --> OVER
+ *
+ * Why      Each way in which a server can fail must end in exactly one on_done with a code that
+ *          the program can decide by, and none of them may come from inside exchange_start.
+ * How      The dialect's codec makes the request and reads the answer; here is what is the same
+ *          for all: states, deadlines, statuses, content types, cancelling, figures. What is
+ *          known to fail at once, and the predictor, are answered from a timer in the next turn.
+ *          An answer that has ended may have bytes to come (the end of a chunked body): it drains
+ *          for a moment without a sink, so that its connection can be used again.
+ * Rules    While a sink is called the exchange is held: a cancel from in there frees it later. */
+#include "core/upstream/internal.h"
+
+#include "core/base/clock.h"
+#include "core/base/limits.h"
+#include "core/base/log.h"
+
+#define DRAIN_US MS_TO_US(250)
+
+enum exchange_state {
+    EXCHANGE_NEW,
+    EXCHANGE_SENT,       /* handed to http, no status yet */
+    EXCHANGE_STREAMING,  /* 200: the codec reads */
+    EXCHANGE_REFUSED,    /* another status: the body is collected to explain it */
+    EXCHANGE_PREDICTING, /* the predictor answers in the next turn */
+    EXCHANGE_FAILED,     /* told in the next turn */
+    EXCHANGE_DRAINING,   /* on_done was called; the connection ends its response */
+    EXCHANGE_OVER,
+    N_EXCHANGE_STATES
+};
+
+#define TO(state) (1u << (state))
+
+static const unsigned next_states[N_EXCHANGE_STATES] = {
+    [EXCHANGE_NEW] = TO(EXCHANGE_SENT) | TO(EXCHANGE_PREDICTING) | TO(EXCHANGE_FAILED),
+    [EXCHANGE_SENT] =
+        TO(EXCHANGE_STREAMING) | TO(EXCHANGE_REFUSED) | TO(EXCHANGE_FAILED) | TO(EXCHANGE_OVER),
+    [EXCHANGE_STREAMING] = TO(EXCHANGE_DRAINING) | TO(EXCHANGE_FAILED) | TO(EXCHANGE_OVER),
+    [EXCHANGE_REFUSED] = TO(EXCHANGE_FAILED) | TO(EXCHANGE_OVER),
+    [EXCHANGE_PREDICTING] = TO(EXCHANGE_FAILED) | TO(EXCHANGE_OVER),
+    [EXCHANGE_FAILED] = TO(EXCHANGE_OVER),
+    [EXCHANGE_DRAINING] = TO(EXCHANGE_OVER),
+    [EXCHANGE_OVER] = 0,
+};
+
+static const char *const state_names[N_EXCHANGE_STATES] = {
+    "new", "sent", "streaming", "refused", "predicting", "failed", "draining", "over"};
+
+struct exchange {
+    uint64_t id;
+    struct upstream *upstream;
+    uint64_t endpoint; /* id */
+    enum exchange_state state;
+    struct exchange_sink sink;
+    uint64_t started_us, first_token_us, total_us; /* the latter two are deadlines */
+    uint64_t transfer;                             /* of http; 0: none */
+    struct decoder decoder;
+    bool is_decoding; /* decode_finish is due */
+    bool has_end;
+    struct generate_end end;
+    bool has_failed;
+    struct error error;
+    int status;
+    struct buf error_body;
+    struct arena arena;            /* of `place` */
+    struct prediction_place place; /* for the predictor */
+    unsigned n_holds;              /* calls that still look at it */
+    UT_hash_handle hh; /* in upstream->exchanges, by id, until it is told or cancelled */
+};
+
+static void start_transfer(struct exchange *x, struct entry *en, const struct exchange_spec *spec);
+static void start_prediction(struct exchange *x, const struct exchange_spec *spec);
+static void fail_soon(struct exchange *x);
+static void predict(struct exchange *x);
+static void finish(struct exchange *x);
+static void retire(struct exchange *x);
+static void hold(struct exchange *x);
+static void let_go(struct exchange *x);
+static void wake_deadlines(struct upstream *u);
+static void on_status(int status, str content_type, void *user);
+static void on_bytes(str bytes, void *user);
+static void on_done(const struct error *error, void *user);
+
+static void set_state(struct exchange *x, enum exchange_state state)
+{
+    ASSERT(next_states[x->state] & TO(state));
+    log_debug(LOG_UPSTREAM, "exchange=%llu endpoint=%llu: %s -> %s", (unsigned long long)x->id,
+              (unsigned long long)x->endpoint, state_names[x->state], state_names[state]);
+    x->state = state;
+}
+
+/* -- starting -- */
+
+uint64_t exchange_start(struct upstream *u, const struct exchange_spec *spec,
+                        const struct exchange_sink *sink)
+{
+    struct entry *en = upstream_entry(u, spec->endpoint);
+    struct exchange *x = xcalloc(1, sizeof *x);
+    x->id = ++u->last_exchange_id;
+    x->upstream = u;
+    x->endpoint = spec->endpoint;
+    x->sink = *sink;
+    x->started_us = clock_now_us();
+    x->first_token_us = spec->first_token_us;
+    x->total_us = spec->total_us;
+    buf_init(&x->error_body, HTTP_MAX_ERROR_BYTES);
+    HASH_ADD(hh, u->exchanges, id, sizeof x->id, x);
+    u->stats.n_exchanges++;
+    u->stats.n_active++;
+    if (!en) {
+        error_set(&x->error, ERR_NOT_FOUND, "the endpoint is gone");
+        fail_soon(x);
+    } else if (en->e.ops->capabilities & PROVIDER_IN_PROCESS) {
+        start_prediction(x, spec);
+    } else {
+        start_transfer(x, en, spec);
+    }
+    wake_deadlines(u);
+    return x->id;
+}
+
+static void start_prediction(struct exchange *x, const struct exchange_spec *spec)
+{
+    if (!spec->place) {
+        error_set(&x->error, ERR_INVALID, "the predictor needs a place in a text");
+        fail_soon(x);
+        return;
+    }
+    x->place = *spec->place;
+    x->place.before = arena_dup(&x->arena, spec->place->before);
+    x->place.after = arena_dup(&x->arena, spec->place->after);
+    set_state(x, EXCHANGE_PREDICTING);
+    loop_timer_set(x->upstream->soon, 0);
+}
+
+static void on_text(str utf8, void *user)
+{
+    struct exchange *x = user;
+    if (x->state != EXCHANGE_STREAMING || x->has_end || x->has_failed) {
+        return;
+    }
+    x->first_token_us = CLOCK_NEVER;
+    x->sink.on_text(x->id, utf8, x->sink.user);
+}
+
+static void on_decoded_end(const struct generate_end *end, void *user)
+{
+    struct exchange *x = user;
+    x->end = *end;
+    x->has_end = true;
+}
+
+static void on_decoded_error(const struct error *error, void *user)
+{
+    struct exchange *x = user;
+    x->error = *error;
+    x->has_failed = true;
+}
+
+static void start_transfer(struct exchange *x, struct entry *en, const struct exchange_spec *spec)
+{
+    struct http_target target;
+    struct http_request request;
+    struct http_events events = {on_status, on_bytes, on_done, x};
+    struct generate generate = spec->generate;
+    if (generate.extra_body.len == 0) {
+        generate.extra_body = en->extra_body;
+    }
+    if (entry_target(en, &target, &x->error) != ERR_OK) {
+        fail_soon(x);
+        return;
+    }
+    http_request_init(&request);
+    if (en->e.ops->encode(&generate, &request, &x->error) == ERR_OK) {
+        x->decoder.ops = en->e.ops;
+        x->decoder.sink = (struct decode_sink){on_text, on_decoded_end, on_decoded_error, x};
+        x->upstream->stats.n_bytes_out += request.body.len;
+        x->transfer =
+            http_start(x->upstream->http, &target, &request, HTTP_MAX_BODY_BYTES, &events);
+        set_state(x, EXCHANGE_SENT);
+    } else {
+        fail_soon(x);
+    }
+    http_request_release(&request);
+}
+
+/* -- what is answered in the next turn -- */
+
+static void fail_soon(struct exchange *x)
+{
+    x->has_failed = true;
+    set_state(x, EXCHANGE_FAILED);
+    loop_timer_set(x->upstream->soon, 0);
+}
+
+/* The oldest one that waits for this turn; those that it starts wait for the next. */
+static struct exchange *next_soon(struct upstream *u, uint64_t last_id)
+{
+    struct exchange *x, *next, *found = NULL;
+    HASH_ITER(hh, u->exchanges, x, next)
+    {
+        bool is_waiting = x->state == EXCHANGE_FAILED || x->state == EXCHANGE_PREDICTING;
+        if (is_waiting && x->n_holds == 0 && x->id <= last_id && (!found || x->id < found->id)) {
+            found = x;
+        }
+    }
+    return found;
+}
+
+void exchanges_run_soon(struct upstream *u)
+{
+    struct exchange *x;
+    uint64_t last_id = u->last_exchange_id;
+    while ((x = next_soon(u, last_id)) != NULL) {
+        hold(x);
+        if (x->state == EXCHANGE_PREDICTING) {
+            predict(x);
+        } else {
+            finish(x);
+        }
+        let_go(x);
+    }
+}
+
+static bool is_wanted(const struct exchange *x)
+{
+    return x->state != EXCHANGE_OVER && x->state != EXCHANGE_DRAINING;
+}
+
+static void predict(struct exchange *x)
+{
+    uint64_t from_us = clock_now_us();
+    struct prediction prediction =
+        predictor_suggest(x->upstream->options.predictor, &x->place, &x->arena);
+    double took_ms = (double)(clock_now_us() - from_us) / 1000;
+    struct generate_end end = {.reason = FINISH_STOP,
+                               .n_prompt_tokens = -1,
+                               .n_cached_tokens = -1,
+                               .n_tokens = -1,
+                               .prompt_ms = -1,
+                               .generate_ms = took_ms};
+    if (prediction.text.len > 0) {
+        x->sink.on_text(x->id, prediction.text, x->sink.user);
+    }
+    if (is_wanted(x)) { /* its sink may have cancelled it */
+        retire(x);
+        set_state(x, EXCHANGE_OVER);
+        x->sink.on_done(x->id, &end, prediction.confidence, NULL, x->sink.user);
+    }
+}
+
+/* -- what http tells -- */
+
+/* JSON in one piece, lines of it, or events; said nothing: the codec will see. */
+static bool is_model_type(str content_type)
+{
+    str type = str_trim(str_sub(content_type, 0, str_find_char(content_type, ';', 0)));
+    return type.len == 0 || str_eq_nocase(type, STR("text/event-stream")) ||
+           (str_contains_nocase(type, STR("application/")) &&
+            str_contains_nocase(type, STR("json")));
+}
+
+static void on_status(int status, str content_type, void *user)
+{
+    struct exchange *x = user;
+    x->status = status;
+    if (status != 200) {
+        set_state(x, EXCHANGE_REFUSED);
+        return;
+    }
+    if (!is_model_type(content_type)) {
+        error_set(&x->error, ERR_PROTOCOL, "not a model server (got %s)", LOG_SAFE(content_type));
+        x->has_failed = true;
+        hold(x);
+        finish(x);
+        let_go(x);
+        return;
+    }
+    set_state(x, EXCHANGE_STREAMING);
+    x->is_decoding = true;
+    x->decoder.ops->decode_begin(&x->decoder);
+}
+
+static void on_bytes(str bytes, void *user)
+{
+    struct exchange *x = user;
+    x->upstream->stats.n_bytes_in += bytes.len;
+    if (x->state == EXCHANGE_REFUSED) {
+        size_t n_room = HTTP_MAX_ERROR_BYTES - x->error_body.len;
+        buf_append(&x->error_body, str_sub(bytes, 0, n_room));
+        return;
+    }
+    if (x->state != EXCHANGE_STREAMING) {
+        return;
+    }
+    hold(x);
+    x->decoder.ops->decode(&x->decoder, bytes);
+    if (is_wanted(x) && (x->has_end || x->has_failed)) {
+        finish(x);
+    }
+    let_go(x);
+}
+
+static void explain_status(struct exchange *x)
+{
+    x->has_failed = true;
+    if (x->status >= 300 && x->status < 400) {
+        error_set(&x->error, ERR_STATUS,
+                  "the server sends us elsewhere (status %d): put the final url into the settings",
+                  x->status);
+    } else {
+        x->decoder.ops->explain(x->status, buf_str(&x->error_body), &x->error);
+    }
+    if (x->error.code == ERR_OK) {
+        error_set(&x->error, ERR_STATUS, "the server answered with status %d", x->status);
+    }
+    x->error.detail = x->status;
+}
+
+static void on_done(const struct error *error, void *user)
+{
+    struct exchange *x = user;
+    x->transfer = 0;
+    if (x->state == EXCHANGE_DRAINING) {
+        hold(x);
+        retire(x);
+        set_state(x, EXCHANGE_OVER);
+        let_go(x);
+        return;
+    }
+    hold(x);
+    if (x->state == EXCHANGE_REFUSED) {
+        explain_status(x);
+    } else if (error) {
+        x->error = *error;
+        x->has_failed = true;
+    } else if (x->is_decoding) {
+        x->is_decoding = false;
+        x->decoder.ops->decode_finish(&x->decoder, false);
+        if (!x->has_end && !x->has_failed && is_wanted(x)) {
+            error_set(&x->error, ERR_PROTOCOL, "the answer stopped without an end");
+            x->has_failed = true;
+        }
+    }
+    if (is_wanted(x)) {
+        finish(x);
+    }
+    let_go(x);
+}
+
+/* -- ending -- */
+
+static void count_end(struct upstream *u, const struct exchange *x)
+{
+    if (x->has_failed) {
+        u->stats.n_failed++;
+        return;
+    }
+    u->stats.n_tokens += x->end.n_tokens > 0 ? (uint64_t)x->end.n_tokens : 0;
+    u->stats.n_prompt_tokens += x->end.n_prompt_tokens > 0 ? (uint64_t)x->end.n_prompt_tokens : 0;
+    u->stats.n_cached_tokens += x->end.n_cached_tokens > 0 ? (uint64_t)x->end.n_cached_tokens : 0;
+}
+
+/* Takes it out of what can be found and counted as active. */
+static void retire(struct exchange *x)
+{
+    HASH_DEL(x->upstream->exchanges, x);
+    if (x->state != EXCHANGE_DRAINING) {
+        x->upstream->stats.n_active--;
+    }
+    http_cancel(x->upstream->http, x->transfer);
+    x->transfer = 0;
+}
+
+/* Tells the sink how it ended. The caller holds the exchange. */
+static void finish(struct exchange *x)
+{
+    struct upstream *u = x->upstream;
+    struct entry *en = upstream_entry(u, x->endpoint);
+    count_end(u, x);
+    if (en) {
+        entry_heard(en, x->has_failed ? &x->error : NULL);
+    }
+    if (x->has_failed || x->transfer == 0) {
+        retire(x);
+        set_state(x, EXCHANGE_OVER);
+    } else { /* it stays to be found, for the deadline and for a cancel */
+        set_state(x, EXCHANGE_DRAINING);
+        u->stats.n_active--;
+        x->first_token_us = CLOCK_NEVER;
+        x->total_us = clock_now_us() + DRAIN_US;
+        wake_deadlines(u);
+    }
+    x->sink.on_done(x->id, x->has_failed ? NULL : &x->end, 1, x->has_failed ? &x->error : NULL,
+                    x->sink.user);
+}
+
+void exchange_cancel(struct upstream *u, uint64_t id)
+{
+    struct exchange *x;
+    HASH_FIND(hh, u->exchanges, &id, sizeof id, x);
+    if (!x || x->state == EXCHANGE_DRAINING) {
+        return;
+    }
+    u->stats.n_cancelled++;
+    hold(x);
+    retire(x);
+    x->state = EXCHANGE_OVER; /* from any state */
+    let_go(x);
+}
+
+static void hold(struct exchange *x)
+{
+    x->n_holds++;
+}
+
+static void let_go(struct exchange *x)
+{
+    if (--x->n_holds > 0 || x->state != EXCHANGE_OVER) {
+        return;
+    }
+    if (x->is_decoding) {
+        x->is_decoding = false;
+        x->decoder.ops->decode_finish(&x->decoder, true);
+    }
+    buf_release(&x->error_body);
+    arena_release(&x->arena);
+    xfree(x);
+}
+
+/* -- deadlines -- */
+
+static void wake_deadlines(struct upstream *u)
+{
+    uint64_t next_us = CLOCK_NEVER;
+    struct exchange *x, *next;
+    HASH_ITER(hh, u->exchanges, x, next)
+    {
+        next_us = x->first_token_us < next_us ? x->first_token_us : next_us;
+        next_us = x->total_us < next_us ? x->total_us : next_us;
+    }
+    loop_timer_set(u->deadline_timer, next_us);
+}
+
+static void time_out(struct exchange *x, uint64_t now_us)
+{
+    unsigned long long waited_ms = (now_us - x->started_us) / 1000;
+    if (x->state == EXCHANGE_DRAINING) {
+        hold(x);
+        retire(x);
+        set_state(x, EXCHANGE_OVER);
+        let_go(x);
+        return;
+    }
+    if (x->state == EXCHANGE_FAILED) {
+        x->first_token_us = x->total_us = CLOCK_NEVER; /* is told in this turn anyway */
+        return;
+    }
+    if (now_us >= x->total_us) {
+        error_set(&x->error, ERR_TIMEOUT, "the answer wasn't complete after %llu ms", waited_ms);
+    } else {
+        error_set(&x->error, ERR_TIMEOUT, "no text came within %llu ms", waited_ms);
+    }
+    x->has_failed = true;
+    hold(x);
+    finish(x);
+    let_go(x);
+}
+
+static struct exchange *next_late(struct upstream *u, uint64_t now_us)
+{
+    struct exchange *x, *next;
+    HASH_ITER(hh, u->exchanges, x, next)
+    {
+        if (now_us >= x->first_token_us || now_us >= x->total_us) {
+            return x;
+        }
+    }
+    return NULL;
+}
+
+void exchanges_on_deadline(struct upstream *u)
+{
+    struct exchange *x;
+    uint64_t now_us = clock_now_us();
+    while ((x = next_late(u, now_us)) != NULL) {
+        time_out(x, now_us);
+    }
+    wake_deadlines(u);
+}
+
+/* -- endpoints that go, and the end of all -- */
+
+void exchanges_reject(struct upstream *u, uint64_t endpoint)
+{
+    struct exchange *x, *next;
+    HASH_ITER(hh, u->exchanges, x, next)
+    {
+        if (x->endpoint != endpoint || x->state == EXCHANGE_DRAINING ||
+            x->state == EXCHANGE_FAILED) {
+            continue;
+        }
+        http_cancel(u->http, x->transfer);
+        x->transfer = 0;
+        error_set(&x->error, ERR_REJECTED, "the settings changed: its endpoint is gone");
+        fail_soon(x);
+    }
+}
+
+void exchanges_destroy(struct upstream *u)
+{
+    struct exchange *x, *next;
+    HASH_ITER(hh, u->exchanges, x, next)
+    {
+        ASSERT(x->n_holds == 0);
+        hold(x);
+        retire(x);
+        x->state = EXCHANGE_OVER;
+        let_go(x);
+    }
+}

@@ -1,0 +1,109 @@
+/* internal.h - what the files of the upstream share; nobody else includes it. */
+#ifndef CRUCIBLE_UPSTREAM_INTERNAL_H
+#define CRUCIBLE_UPSTREAM_INTERNAL_H
+
+#include "core/base/map.h"
+#include "core/loop/loop.h"
+#include "core/upstream/http.h"
+#include "core/upstream/upstream.h"
+
+#define PROBE_TOTAL_US       SEC_TO_US(5)
+#define PROBE_LOADING_US     MS_TO_US(500)
+#define PROBE_BACKOFF_US     SEC_TO_US(5)
+#define PROBE_MAX_BACKOFF_US SEC_TO_US(60)
+#define PROBE_MIN_GAP_US     SEC_TO_US(2)  /* between two looks that somebody asked for */
+#define PROBE_FAILED_GAP_US  MS_TO_US(500) /* between a look and the one after a broken exchange */
+#define PROBE_MAX_STEPS      300u          /* requests of one look: one per model of a long list */
+
+/* An endpoint with what only the upstream knows of it. An entry of a loopback port is hidden
+ * until something has answered there. */
+struct entry {
+    struct endpoint e;
+    struct upstream *upstream;
+    str signature;      /* of its settings: same signature, same endpoint; in `arena` */
+    struct arena arena; /* of what never changes */
+    bool is_shown;
+
+    /* what it is asked with */
+    struct http_target target; /* but for the key */
+    str key_file, key_env;
+    char *key; /* owned, wiped; NULL until the first use */
+    size_t key_len;
+    bool needs_consent;
+    str extra_body;
+    const str *configured_models;
+    size_t n_configured_models;
+
+    /* the look that is under way or was the last */
+    uint16_t port; /* looked at on loopback; 0 for a configured endpoint */
+    bool is_probing;
+    size_t candidate; /* index into the providers */
+    unsigned n_steps;
+    uint64_t transfer; /* 0: none */
+    int status;
+    struct buf body;
+    struct probe probe;
+    struct arena probe_arena;  /* of the look under way */
+    struct arena models_arena; /* of e.models and e.version */
+    uint64_t probed_us;        /* when the last look began, 0: never */
+    uint64_t probe_deadline_us;
+    unsigned n_failures; /* looks in a row without an answer */
+};
+
+struct exchange;
+
+struct upstream {
+    struct loop *loop;
+    struct upstream_options options; /* providers, predictor: kept */
+    struct http *http;
+    struct entry **entries; /* owned; configured or looked at, the predictor's last */
+    size_t n_entries;
+    struct entry **shown; /* upstream_endpoint's order */
+    size_t n_shown;
+    uint64_t last_endpoint_id, last_exchange_id;
+    bool may_probe;   /* upstream_probe was called */
+    bool has_changed; /* on_change is due */
+    struct loop_timer *probe_timer, *deadline_timer, *soon;
+    struct exchange *exchanges; /* uthash, by id */
+    struct upstream_stats stats;
+};
+
+/* upstream.c */
+void upstream_changed(struct upstream *u);     /* on_change in a later turn */
+void upstream_show(struct upstream *u);        /* rebuilds `shown` */
+void upstream_wake_probes(struct upstream *u); /* re-arms the timer for the next look */
+struct entry *upstream_entry(const struct upstream *u, uint64_t id);
+
+/* endpoint.c */
+struct entry *entry_create_configured(struct upstream *u, const struct endpoint_settings *s,
+                                      const struct provider_ops *ops);
+struct entry *entry_create_port(struct upstream *u, uint16_t port);
+struct entry *entry_create_embedded(struct upstream *u, const struct provider_ops *ops);
+void entry_destroy(struct entry *en);
+/* The one writer of e.state. */
+void entry_set_state(struct entry *en, enum endpoint_state state);
+/* Sets error and state at once, and when to look again. */
+void entry_down(struct entry *en, const struct error *why);
+void entry_block(struct entry *en, const struct error *why);
+/* The target with its key, read at the first use. */
+NODISCARD enum err entry_target(struct entry *en, struct http_target *out, struct error *why);
+/* What an exchange's failure says about the endpoint. */
+void entry_heard(struct entry *en, const struct error *error);
+/* The text that is the same for equal settings; in the arena. */
+str entry_signature(const struct endpoint_settings *s, struct arena *arena);
+
+/* key.c */
+NODISCARD enum err key_read(str file, str env, char **key, size_t *len, struct error *why);
+
+/* probe.c */
+void probe_start(struct entry *en);
+void probe_stop(struct entry *en);
+void probe_on_deadline(struct entry *en);
+
+/* exchange.c */
+void exchanges_reject(struct upstream *u, uint64_t endpoint); /* it is gone */
+void exchanges_destroy(struct upstream *u);
+void exchanges_run_soon(struct upstream *u);
+void exchanges_on_deadline(struct upstream *u);
+
+#endif

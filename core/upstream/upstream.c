@@ -1,0 +1,319 @@
+/* upstream.c - which endpoints there are, and when each is looked at.
+ *
+ * How      The configuration names endpoints, or every port on loopback that some dialect is
+ *          usually served on is looked at. One timer holds the next look of all of them: an
+ *          endpoint that loads is asked twice a second, one that is down less and less often, one
+ *          that is ready not at all until an exchange with it breaks.
+ * Rules    Nothing touches the network before the first upstream_probe. on_change comes from a
+ *          timer, so it is never called from inside a call. */
+#include "core/upstream/internal.h"
+
+#include "core/base/clock.h"
+#include "core/base/limits.h"
+#include "core/base/log.h"
+
+#define PORTS_MAX 64u
+
+static void on_probe_timeout(void *user);
+static void on_deadline_timeout(void *user);
+static void on_soon(void *user);
+static void configure_list(struct upstream *u, const struct settings *s, struct entry **old,
+                           size_t n_old);
+static void configure_ports(struct upstream *u, struct entry **old, size_t n_old);
+static void add_embedded(struct upstream *u, struct entry **old, size_t n_old);
+
+struct upstream *upstream_create(struct loop *loop, const struct upstream_options *options)
+{
+    struct upstream *u = xcalloc(1, sizeof *u);
+    u->loop = loop;
+    u->options = *options;
+    u->http = http_create(loop);
+    u->probe_timer = loop_timer_create(loop, on_probe_timeout, u);
+    u->deadline_timer = loop_timer_create(loop, on_deadline_timeout, u);
+    u->soon = loop_timer_create(loop, on_soon, u);
+    add_embedded(u, NULL, 0);
+    upstream_show(u);
+    return u;
+}
+
+void upstream_destroy(struct upstream *u)
+{
+    if (!u) {
+        return;
+    }
+    exchanges_destroy(u);
+    for (size_t i = 0; i < u->n_entries; i++) {
+        entry_destroy(u->entries[i]);
+    }
+    http_destroy(u->http);
+    loop_timer_destroy(u->probe_timer);
+    loop_timer_destroy(u->deadline_timer);
+    loop_timer_destroy(u->soon);
+    xfree(u->entries);
+    xfree(u->shown);
+    xfree(u);
+}
+
+/* -- configuring -- */
+
+void upstream_configure(struct upstream *u, const struct settings *s)
+{
+    struct entry **old = u->entries;
+    size_t n_old = u->n_entries;
+    u->entries = NULL;
+    u->n_entries = 0;
+    if (s->n_endpoints > 0) {
+        configure_list(u, s, old, n_old);
+    } else {
+        configure_ports(u, old, n_old);
+    }
+    add_embedded(u, old, n_old);
+    for (size_t i = 0; i < n_old; i++) {
+        if (old[i]) { /* nobody took it over */
+            exchanges_reject(u, old[i]->e.id);
+            entry_destroy(old[i]);
+        }
+    }
+    xfree(old);
+    upstream_show(u);
+    upstream_changed(u);
+    if (u->may_probe) {
+        upstream_probe(u);
+    }
+}
+
+static void add_entry(struct upstream *u, struct entry *en)
+{
+    u->entries = xrealloc(u->entries, (u->n_entries + 1) * sizeof *u->entries);
+    u->entries[u->n_entries++] = en;
+}
+
+/* Moves the entry that stays the same out of the old ones. */
+static struct entry *take_over(struct entry **old, size_t n_old, str signature, uint16_t port)
+{
+    for (size_t i = 0; i < n_old; i++) {
+        struct entry *en = old[i];
+        if (en && en->port == port && str_eq(en->signature, signature)) {
+            old[i] = NULL;
+            return en;
+        }
+    }
+    return NULL;
+}
+
+static const struct provider_ops *ops_of_kind(const struct upstream *u, str kind)
+{
+    for (size_t i = 0; u->options.providers[i]; i++) {
+        if (str_eq(kind, str_from(u->options.providers[i]->kind))) {
+            return u->options.providers[i];
+        }
+    }
+    return NULL;
+}
+
+static void configure_list(struct upstream *u, const struct settings *s, struct entry **old,
+                           size_t n_old)
+{
+    for (size_t i = 0; i < s->n_endpoints && u->n_entries < ENDPOINTS_MAX; i++) {
+        const struct endpoint_settings *es = &s->endpoints[i];
+        const struct provider_ops *ops = ops_of_kind(u, es->kind);
+        if (!ops || (ops->capabilities & PROVIDER_IN_PROCESS)) {
+            log_warn(LOG_UPSTREAM, "endpoint: kind=%s can't be configured", LOG_SAFE(es->kind));
+            continue;
+        }
+        struct arena arena = {0};
+        struct entry *en = take_over(old, n_old, entry_signature(es, &arena), 0);
+        arena_release(&arena);
+        add_entry(u, en ? en : entry_create_configured(u, es, ops));
+    }
+}
+
+static bool has_port(const uint16_t *ports, size_t n, uint16_t port)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (ports[i] == port) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void configure_ports(struct upstream *u, struct entry **old, size_t n_old)
+{
+    uint16_t ports[PORTS_MAX];
+    size_t n = 0;
+    for (size_t i = 0; u->options.providers[i]; i++) {
+        const struct provider_ops *ops = u->options.providers[i];
+        if (ops->capabilities & PROVIDER_IN_PROCESS) {
+            continue;
+        }
+        for (const uint16_t *port = ops->ports; port && *port && n < PORTS_MAX; port++) {
+            if (!has_port(ports, n, *port)) {
+                ports[n++] = *port;
+            }
+        }
+    }
+    for (size_t i = 0; i < n; i++) {
+        struct entry *en = take_over(old, n_old, STR(""), ports[i]);
+        add_entry(u, en ? en : entry_create_port(u, ports[i]));
+    }
+}
+
+static bool is_embedded(const struct entry *en)
+{
+    return en->port == 0 && (en->e.ops->capabilities & PROVIDER_IN_PROCESS);
+}
+
+static void add_embedded(struct upstream *u, struct entry **old, size_t n_old)
+{
+    for (size_t i = 0; i < n_old; i++) {
+        if (old[i] && is_embedded(old[i])) {
+            add_entry(u, old[i]);
+            old[i] = NULL;
+            return;
+        }
+    }
+    for (size_t i = 0; u->options.predictor && u->options.providers[i]; i++) {
+        if (u->options.providers[i]->capabilities & PROVIDER_IN_PROCESS) {
+            add_entry(u, entry_create_embedded(u, u->options.providers[i]));
+            return;
+        }
+    }
+}
+
+void upstream_show(struct upstream *u)
+{
+    xfree(u->shown);
+    u->shown = xcalloc(u->n_entries + 1, sizeof *u->shown);
+    u->n_shown = 0;
+    for (size_t i = 0; i < u->n_entries; i++) {
+        struct entry *en = u->entries[i];
+        if (en->is_shown) {
+            en->e.idx = (unsigned)u->n_shown;
+            u->shown[u->n_shown++] = en;
+        }
+    }
+}
+
+/* -- looking -- */
+
+void upstream_probe(struct upstream *u)
+{
+    uint64_t now_us = clock_now_us();
+    u->may_probe = true;
+    for (size_t i = 0; i < u->n_entries; i++) {
+        struct entry *en = u->entries[i];
+        bool is_wanted = en->e.state == ENDPOINT_UNKNOWN || en->e.state == ENDPOINT_DOWN;
+        bool is_due = en->probed_us == 0 || now_us - en->probed_us >= PROBE_MIN_GAP_US;
+        if (is_wanted && is_due && !en->is_probing) {
+            probe_start(en);
+        }
+    }
+    upstream_wake_probes(u);
+}
+
+void upstream_wake_probes(struct upstream *u)
+{
+    uint64_t next_us = CLOCK_NEVER;
+    for (size_t i = 0; i < u->n_entries && u->may_probe; i++) {
+        const struct entry *en = u->entries[i];
+        uint64_t at_us = en->is_probing ? en->probe_deadline_us : en->e.next_probe_us;
+        next_us = at_us < next_us ? at_us : next_us;
+    }
+    loop_timer_set(u->probe_timer, next_us);
+}
+
+static void on_probe_timeout(void *user)
+{
+    struct upstream *u = user;
+    uint64_t now_us = clock_now_us();
+    for (size_t i = 0; i < u->n_entries; i++) {
+        struct entry *en = u->entries[i];
+        if (en->is_probing && now_us >= en->probe_deadline_us) {
+            probe_on_deadline(en);
+        } else if (!en->is_probing && now_us >= en->e.next_probe_us) {
+            probe_start(en);
+        }
+    }
+    upstream_wake_probes(u);
+}
+
+static void on_deadline_timeout(void *user)
+{
+    exchanges_on_deadline(user);
+}
+
+void upstream_changed(struct upstream *u)
+{
+    u->has_changed = true;
+    loop_timer_set(u->soon, 0);
+}
+
+static void on_soon(void *user)
+{
+    struct upstream *u = user;
+    exchanges_run_soon(u);
+    if (u->has_changed) {
+        u->has_changed = false;
+        if (u->options.on_change) {
+            u->options.on_change(u->options.user);
+        }
+    }
+}
+
+/* -- asking -- */
+
+size_t upstream_count(const struct upstream *u)
+{
+    return u->n_shown;
+}
+
+const struct endpoint *upstream_endpoint(const struct upstream *u, size_t idx)
+{
+    return idx < u->n_shown ? &u->shown[idx]->e : NULL;
+}
+
+struct entry *upstream_entry(const struct upstream *u, uint64_t id)
+{
+    for (size_t i = 0; i < u->n_shown; i++) {
+        if (u->shown[i]->e.id == id) {
+            return u->shown[i];
+        }
+    }
+    return NULL;
+}
+
+const struct endpoint *upstream_find(const struct upstream *u, uint64_t id)
+{
+    const struct entry *en = upstream_entry(u, id);
+    return en ? &en->e : NULL;
+}
+
+bool upstream_is_settled(const struct upstream *u)
+{
+    for (size_t i = 0; i < u->n_entries; i++) {
+        enum endpoint_state state = u->entries[i]->e.state;
+        if (state == ENDPOINT_UNKNOWN || state == ENDPOINT_PROBING) {
+            return false;
+        }
+    }
+    return true;
+}
+
+struct upstream_stats upstream_stats(const struct upstream *u)
+{
+    return u->stats;
+}
+
+const char *endpoint_state_name(enum endpoint_state state)
+{
+    static const char *const names[] = {"unknown", "probing", "ready",
+                                        "loading", "down",    "blocked"};
+    return names[state];
+}
+
+const char *tier_name(enum tier tier)
+{
+    static const char *const names[] = {"loopback", "lan", "cloud"};
+    return names[tier];
+}
