@@ -9,7 +9,7 @@
 
 #include "core/base/str.h"
 
-struct visible { /* `{0}` is a filter at the start of a text */
+struct visible {          /* `{0}` is a filter at the start of a text */
     unsigned char escape; /* where in an escape sequence, 0: outside */
     unsigned n_escaped;   /* code points of it so far */
     bool was_cr;          /* the last one was CR: a following LF belongs to it */

@@ -1,4 +1,5 @@
-/* context_test.c - the window around a position: within its limits, at line starts, standing still. */
+/* context_test.c - the window around a position: within its limits, at line starts, standing still.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,7 +14,8 @@ static struct document *lines(size_t n)
 {
     struct document *d = document_create(STR(""));
     for (size_t i = 0; i < n; i++) {
-        assert_int_equal(document_edit(d, document_len(d), document_len(d), STR("line of text\n")), 0);
+        assert_int_equal(document_edit(d, document_len(d), document_len(d), STR("line of text\n")),
+                         0);
     }
     return d;
 }
@@ -71,7 +73,8 @@ static void lines_longer_than_the_window_are_cut_on_code_points(void **state)
         struct window w = window_around(d, cursor, &limits);
         assert_int_equal(w.start % 3, 0);
         assert_int_equal(w.end % 3, 0);
-        assert_true(cursor - w.start <= limits.prefix_bytes && w.end - cursor <= limits.suffix_bytes);
+        assert_true(cursor - w.start <= limits.prefix_bytes &&
+                    w.end - cursor <= limits.suffix_bytes);
     }
     document_destroy(d);
     buf_release(&b);

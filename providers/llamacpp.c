@@ -1,0 +1,359 @@
+/* llamacpp.c - llama-server of llama.cpp, one model or router mode.
+ *
+ * Why      It renders the hole's template itself (/infill), keeps a KV cache per slot, and says
+ *          what its vocabulary knows, so that nothing has to be guessed from a model's name.
+ * How      A probe asks /props (is it one, what does it run), the list of models, and /tokenize:
+ *          every spelling of the tokens around a hole in one text. Those that come back as one
+ *          piece are tokens of this model; with a prefix, a suffix and a middle among them /infill
+ *          works. Nothing is generated and nothing is loaded for it. A router is asked for its list
+ *          only: any question about one of its models would load it.
+ * Rules    Always streams: a request that doesn't can't be cancelled. The user's text never stands
+ *          in /infill's `prompt`, which is read for control tokens; prefix and suffix are not. */
+#include "core/base/json.h"
+#include "core/base/limits.h"
+#include "providers/body.h"
+#include "providers/reply.h"
+
+#define BAR "\xEF\xBD\x9C" /* U+FF5C */
+#define LOW "\xE2\x96\x81" /* U+2581 */
+
+#define TOP_K 40
+#define TOP_P 0.9
+
+enum role { ROLE_PREFIX, ROLE_SUFFIX, ROLE_MIDDLE, N_ROLES };
+
+/* What the server itself recognises (and so /infill needs one row of each role). */
+static const char *const SPELLINGS[][N_ROLES] = {
+    {"<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>"},
+    {"<fim_prefix>", "<fim_suffix>", "<fim_middle>"},
+    {"<fim-prefix>", "<fim-suffix>", "<fim-middle>"},
+    {"<" BAR "fim" LOW "begin" BAR ">", "<" BAR "fim" LOW "hole" BAR ">",
+     "<" BAR "fim" LOW "end" BAR ">"},
+    {LOW "<PRE>", LOW "<SUF>", LOW "<MID>"},
+    {"<PRE>", "<SUF>", "<MID>"},
+    {"<|code_prefix|>", "<|code_suffix|>", "<|code_middle|>"},
+    {"<|prefix|>", "<|suffix|>", "<|middle|>"},
+};
+#define N_SPELLINGS (sizeof SPELLINGS / sizeof *SPELLINGS)
+
+/* Others, of models that fill holes by a prompt that we render. */
+static const char *const RAW_SPELLINGS[][2] = {
+    {"[PREFIX]", "[SUFFIX]"},
+    {"<[fim-prefix]>", "<[fim-suffix]>"},
+};
+#define N_RAW_SPELLINGS (sizeof RAW_SPELLINGS / sizeof *RAW_SPELLINGS)
+
+enum step { STEP_PROPS, STEP_MODELS, STEP_TOKENS };
+
+/* -- probing -- */
+
+/* A router has no model of its own: none was noted when /props was read. */
+static bool is_router(const struct probe *p)
+{
+    return p->n_models == 0;
+}
+
+static void encode_tokenize(struct http_request *out)
+{
+    struct buf text;
+    buf_init(&text, 4 * KIB);
+    for (size_t i = 0; i < N_SPELLINGS; i++) {
+        for (size_t role = 0; role < N_ROLES; role++) {
+            buf_append(&text, str_from(SPELLINGS[i][role]));
+        }
+    }
+    for (size_t i = 0; i < N_RAW_SPELLINGS; i++) {
+        buf_append(&text, str_from(RAW_SPELLINGS[i][0]));
+        buf_append(&text, str_from(RAW_SPELLINGS[i][1]));
+    }
+    out->is_post = true;
+    buf_append(&out->path, STR("/tokenize"));
+    struct json_writer w = json_writer(&out->body);
+    json_begin_object(&w);
+    json_key_str(&w, STR("content"), buf_str(&text));
+    json_key_bool(&w, STR("add_special"), false);
+    json_key_bool(&w, STR("parse_special"), true);
+    json_key_bool(&w, STR("with_pieces"), true);
+    json_end_object(&w);
+    buf_release(&text);
+}
+
+static void probe_request(const struct probe *p, struct http_request *out)
+{
+    switch (p->step) {
+    case STEP_PROPS:
+        buf_append(&out->path, STR("/props"));
+        break;
+    case STEP_MODELS:
+        buf_append(&out->path, is_router(p) ? STR("/models") : STR("/v1/models"));
+        break;
+    default: /* STEP_TOKENS is the last */
+        encode_tokenize(out);
+    }
+}
+
+static str last_name(str path)
+{
+    size_t at = path.len;
+    while (at > 0 && path.ptr[at - 1] != '/' && path.ptr[at - 1] != '\\') {
+        at--;
+    }
+    return str_sub(path, at, path.len);
+}
+
+static uint64_t count_of(struct json n)
+{
+    int64_t value = json_int(n, 0);
+    return value > 0 ? (uint64_t)value : 0;
+}
+
+static bool looks_like_llama_server(struct json props)
+{
+    return json_is(json_get(props, STR("default_generation_settings")), JSON_OBJECT) ||
+           json_is(json_get(props, STR("build_info")), JSON_STRING) ||
+           json_str_eq(json_get(props, STR("role")), STR("router"));
+}
+
+static enum probe_state read_props(struct probe *p, struct json props)
+{
+    if (!looks_like_llama_server(props)) {
+        return PROBE_FOREIGN;
+    }
+    p->version = arena_dup(p->arena, json_str(json_get(props, STR("build_info"))));
+    uint64_t n_slots = count_of(json_get(props, STR("total_slots")));
+    p->n_slots = n_slots < 1024 ? (unsigned)n_slots : 1024;
+    if (json_str_eq(json_get(props, STR("role")), STR("router"))) {
+        return PROBE_MORE;
+    }
+    struct model_info *model = arena_alloc(p->arena, sizeof *model);
+    str path = json_str(json_get(props, STR("model_path")));
+    model->name = arena_dup(p->arena, last_name(path));
+    model->id = arena_dup(p->arena, json_str(json_get(props, STR("model_alias"))));
+    model->n_ctx =
+        count_of(json_get(json_get(props, STR("default_generation_settings")), STR("n_ctx")));
+    model->abilities = MODEL_CHAT | MODEL_RAW;
+    model->is_loaded = true;
+    p->models = model;
+    p->n_models = 1;
+    return PROBE_MORE;
+}
+
+static void read_meta(struct model_info *model, struct json entry)
+{
+    struct json meta = json_get(entry, STR("meta"));
+    model->n_params = count_of(json_get(meta, STR("n_params")));
+    model->n_bytes = count_of(json_get(meta, STR("size")));
+    if (model->n_ctx == 0) {
+        model->n_ctx = count_of(json_get(meta, STR("n_ctx")));
+    }
+    if (model->n_ctx == 0) {
+        model->n_ctx = count_of(json_get(meta, STR("n_ctx_train")));
+    }
+}
+
+/* The file's name and what the server calls the model: either may tell the family. */
+static str joined_name(struct arena *arena, str file, str id)
+{
+    if (file.len == 0 || str_eq(file, id)) {
+        return id;
+    }
+    return id.len == 0 ? file
+                       : arena_printf(arena, STR_FMT " " STR_FMT, STR_ARG(file), STR_ARG(id));
+}
+
+static enum probe_state read_single(struct probe *p, struct json reply)
+{
+    struct model_info *model = &p->models[0];
+    struct json entry = json_at(json_get(reply, STR("data")), 0);
+    str id = json_str(json_get(entry, STR("id")));
+    if (id.len > 0) {
+        model->id = arena_dup(p->arena, id);
+    }
+    read_meta(model, entry);
+    model->name = joined_name(p->arena, model->name, last_name(model->id));
+    return PROBE_MORE;
+}
+
+static enum probe_state read_router(struct probe *p, struct json reply)
+{
+    struct json list = json_get(reply, STR("data"));
+    if (!json_is(list, JSON_ARRAY)) {
+        return PROBE_FOREIGN;
+    }
+    size_t n = json_count(list);
+    p->models = arena_alloc(p->arena, (n < MODELS_MAX ? n : MODELS_MAX) * sizeof *p->models);
+    struct json_iter it = json_iter(list);
+    struct json entry;
+    while (p->n_models < MODELS_MAX && json_next(&it, NULL, &entry)) {
+        str id = json_str(json_get(entry, STR("id")));
+        if (id.len == 0) {
+            continue;
+        }
+        struct model_info *model = &p->models[p->n_models++];
+        model->id = arena_dup(p->arena, id);
+        model->name = model->id;
+        model->abilities = MODEL_CHAT | MODEL_RAW;
+        struct json status = json_get(json_get(entry, STR("status")), STR("value"));
+        model->is_loaded =
+            json_str_eq(status, STR("loaded")) || json_str_eq(status, STR("sleeping"));
+        read_meta(model, entry);
+        if (model->n_ctx == 0) {
+            model->n_ctx = count_of(json_get(entry, STR("context_length")));
+        }
+    }
+    return PROBE_READY;
+}
+
+static bool has_piece(struct json tokens, const char *spelling)
+{
+    struct json_iter it = json_iter(tokens);
+    struct json token;
+    while (json_next(&it, NULL, &token)) {
+        if (json_str_eq(json_get(token, STR("piece")), str_from(spelling))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Builds that don't give pieces can't tell: the template is then chosen by the model's name. */
+static unsigned abilities_of(struct json tokens)
+{
+    if (!json_is(json_get(json_at(tokens, 0), STR("id")), JSON_NUMBER)) {
+        return MODEL_CHAT | MODEL_RAW;
+    }
+    unsigned roles = 0;
+    for (size_t i = 0; i < N_SPELLINGS; i++) {
+        for (size_t role = 0; role < N_ROLES; role++) {
+            roles |= has_piece(tokens, SPELLINGS[i][role]) ? 1u << role : 0;
+        }
+    }
+    if (roles == (1u << N_ROLES) - 1) {
+        return MODEL_CHAT | MODEL_RAW | MODEL_INFILL;
+    }
+    for (size_t i = 0; i < N_RAW_SPELLINGS; i++) {
+        if (has_piece(tokens, RAW_SPELLINGS[i][0]) && has_piece(tokens, RAW_SPELLINGS[i][1])) {
+            return MODEL_CHAT | MODEL_RAW;
+        }
+    }
+    return MODEL_CHAT;
+}
+
+static enum probe_state read_tokens(struct probe *p, struct json reply)
+{
+    struct json tokens = json_get(reply, STR("tokens"));
+    if (json_count(tokens) > 0) {
+        p->models[0].abilities = abilities_of(tokens);
+    }
+    return PROBE_READY;
+}
+
+/* Reads the answer to the current step; `reply` is JSON_NONE unless it came with status 200. */
+static enum probe_state read_step(struct probe *p, struct json reply)
+{
+    switch (p->step) {
+    case STEP_PROPS:
+        return read_props(p, reply);
+    case STEP_MODELS:
+        return is_router(p) ? read_router(p, reply) : read_single(p, reply);
+    default: /* STEP_TOKENS is the last */
+        return read_tokens(p, reply);
+    }
+}
+
+static enum probe_state probe_reply(struct probe *p, int status, str body)
+{
+    if (status == 401 || status == 403) {
+        return PROBE_REFUSED;
+    }
+    if (reply_is_loading(status, body)) {
+        p->loading = -1;
+        return PROBE_LOADING;
+    }
+    if (status != 200 && (status < 400 || p->step == STEP_PROPS)) {
+        return PROBE_FOREIGN;
+    }
+    struct arena arena = {0};
+    struct json reply = {0};
+    if (status == 200 && json_parse(body, &arena, &reply, NULL) != ERR_OK) {
+        reply = (struct json){0};
+    }
+    enum probe_state state = read_step(p, reply);
+    arena_release(&arena);
+    p->step++;
+    return state;
+}
+
+/* -- asking -- */
+
+static void put_shape(struct body *b, const struct generate *g, struct http_request *out)
+{
+    switch (g->shape) {
+    case GENERATE_INFILL:
+        buf_append(&out->path, STR("/infill"));
+        json_key_str(&b->w, STR("input_prefix"), g->prefix);
+        json_key_str(&b->w, STR("input_suffix"), g->suffix);
+        json_key_str(&b->w, STR("prompt"), str_of("", 0));
+        break;
+    case GENERATE_RAW:
+        buf_append(&out->path, STR("/completion"));
+        json_key_str(&b->w, STR("prompt"), g->prompt);
+        break;
+    case GENERATE_CHAT:
+        buf_append(&out->path, STR("/v1/chat/completions"));
+        body_messages(b, g);
+        break;
+    }
+}
+
+static void put_options(struct body *b, const struct generate *g)
+{
+    body_int(b, g->shape == GENERATE_CHAT ? STR("max_tokens") : STR("n_predict"), g->max_tokens);
+    json_key_bool(&b->w, STR("stream"), true);
+    body_bool(b, STR("cache_prompt"), true);
+    if (g->slot >= 0) {
+        body_int(b, STR("id_slot"), g->slot);
+    }
+    if (g->temperature >= 0) {
+        body_double(b, STR("temperature"), g->temperature);
+    }
+    if (g->shape != GENERATE_CHAT) {
+        body_int(b, STR("top_k"), TOP_K);
+        body_double(b, STR("top_p"), TOP_P);
+    }
+    body_stops(b, g, SIZE_MAX);
+}
+
+static enum err encode(const struct generate *g, struct http_request *out, struct error *why)
+{
+    static const char *const FIXED[] = {"model",        "stream",       "prompt", "messages",
+                                        "input_prefix", "input_suffix", NULL};
+    struct body b;
+    enum err err = body_begin(&b, out, g->extra_body, why);
+    if (err == ERR_OK) {
+        if (g->model.len > 0) {
+            json_key_str(&b.w, STR("model"), g->model);
+        }
+        put_shape(&b, g, out);
+        put_options(&b, g);
+    }
+    enum err end = body_end(&b, out, FIXED, err == ERR_OK ? why : NULL);
+    return err != ERR_OK ? err : end;
+}
+
+static const uint16_t PORTS[] = {8080, 8012, 9931, 0};
+
+const struct provider_ops provider_llamacpp = {
+    .kind = "llamacpp",
+    .capabilities = PROVIDER_SLOTS | PROVIDER_ONE_MODEL,
+    .abilities = MODEL_INFILL | MODEL_RAW | MODEL_CHAT,
+    .ports = PORTS,
+    .max_stops = SIZE_MAX,
+    .probe_request = probe_request,
+    .probe_reply = probe_reply,
+    .encode = encode,
+    .decode_begin = reply_begin,
+    .decode = reply_decode,
+    .decode_finish = reply_finish,
+    .explain = reply_explain,
+};

@@ -1,0 +1,16 @@
+/* table.c - every kind of model server that there is.
+ *
+ * Extending  One file with one `const struct provider_ops`, one line in each list here. The order
+ * is the order in which a port that two kinds share is tried. */
+#include "core/upstream/provider.h"
+
+extern const struct provider_ops provider_llamacpp;
+extern const struct provider_ops provider_openai;
+extern const struct provider_ops provider_embedded;
+
+const struct provider_ops *const provider_table[] = {
+    &provider_llamacpp,
+    &provider_openai,
+    &provider_embedded,
+    NULL,
+};

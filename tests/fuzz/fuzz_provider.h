@@ -1,0 +1,84 @@
+/* fuzz_provider.h - what every codec must stand, whatever a server says. */
+#ifndef CRUCIBLE_TESTS_FUZZ_PROVIDER_H
+#define CRUCIBLE_TESTS_FUZZ_PROVIDER_H
+
+#include "core/base/limits.h"
+#include "core/base/memory.h"
+#include "core/base/utf8.h"
+#include "core/upstream/provider.h"
+
+struct heard { /* what a sink was told */
+    struct buf text;
+    unsigned n_ends;
+    struct generate_end end;
+    struct error error;
+};
+
+static inline void heard_text(str utf8, void *user)
+{
+    struct heard *h = user;
+    ASSERT(utf8.len > 0 && h->n_ends == 0);
+    buf_append(&h->text, utf8);
+}
+
+static inline void heard_end(const struct generate_end *end, void *user)
+{
+    struct heard *h = user;
+    h->n_ends++;
+    h->end = *end;
+}
+
+static inline void heard_error(const struct error *error, void *user)
+{
+    struct heard *h = user;
+    h->n_ends++;
+    h->error = *error;
+    ASSERT(error->code != ERR_OK && utf8_is_valid(str_from(error->msg)));
+}
+
+static inline void hear(const struct provider_ops *ops, str stream, size_t step, struct heard *h)
+{
+    *h = (struct heard){0};
+    buf_init(&h->text, 16 * MIB);
+    struct decoder d = {.ops = ops, .sink = {heard_text, heard_end, heard_error, h}};
+    ops->decode_begin(&d);
+    for (size_t i = 0; i < stream.len; i += step) {
+        ops->decode(&d, str_sub(stream, i, i + step));
+    }
+    ops->decode_finish(&d, false);
+    ASSERT(h->n_ends == 1 && utf8_is_valid(buf_str(&h->text)));
+}
+
+/* The first byte picks the cutting and the status of the answer to a probe. */
+static inline void check_provider(const struct provider_ops *ops, const uint8_t *data, size_t size)
+{
+    static const int statuses[] = {200, 503, 401, 404, 500, 302, 0, 413};
+    if (size == 0) {
+        return;
+    }
+    str body = str_of((const char *)data + 1, size - 1);
+    struct heard whole, cut;
+    hear(ops, body, body.len + 1, &whole);
+    hear(ops, body, 1 + data[0] % 13, &cut);
+    ASSERT(str_eq(buf_str(&whole.text), buf_str(&cut.text)));
+    ASSERT(whole.end.reason == cut.end.reason && whole.end.n_tokens == cut.end.n_tokens);
+    ASSERT(whole.error.code == cut.error.code && strcmp(whole.error.msg, cut.error.msg) == 0);
+    buf_release(&whole.text);
+    buf_release(&cut.text);
+
+    struct error error;
+    int status = statuses[data[0] % 8];
+    ops->explain(status, body, &error);
+    ASSERT(error.code != ERR_OK && utf8_is_valid(str_from(error.msg)));
+
+    struct arena arena = {0};
+    struct probe p = {.arena = &arena, .loading = -1};
+    unsigned n_asked = 0;
+    while (ops->probe_reply(&p, n_asked == data[0] % 4u ? status : 200, body) == PROBE_MORE) {
+        ASSERT(++n_asked < 8);
+    }
+    ASSERT(p.n_models <= MODELS_MAX);
+    arena_release(&arena);
+}
+
+#endif

@@ -1,0 +1,335 @@
+/* llamacpp_test.c - llama-server's dialect: probing it, asking it, reading its answers. */
+#include "transcript.h"
+
+#define KIND "llamacpp"
+#define ERROR_BODY(code, type, message)                                                            \
+    "{\"error\":{\"code\":" #code ",\"message\":\"" message "\",\"type\":\"" type "\"}}"
+
+static struct arena arena;
+
+static struct probe new_probe(void)
+{
+    arena_release(&arena);
+    return (struct probe){.arena = &arena, .loading = -1};
+}
+
+static enum probe_state reply(struct probe *p, int status, const char *body)
+{
+    return provider_named(KIND)->probe_reply(p, status, str_from(body));
+}
+
+static void check_path(const struct probe *p, const char *path)
+{
+    struct http_request request;
+    http_request_init(&request);
+    provider_named(KIND)->probe_request(p, &request);
+    assert_string_equal(buf_cstr(&request.path), path);
+    assert_int_equal(request.is_post, request.body.len > 0);
+    http_request_release(&request);
+}
+
+static int release_arena(void **state)
+{
+    (void)state;
+    arena_release(&arena);
+    return 0;
+}
+
+#define TOKEN(piece) "{\"id\":1,\"piece\":\"" piece "\"}"
+
+static void probe_reads_a_recorded_server(void **state)
+{
+    (void)state;
+    struct probe p = new_probe();
+    struct buf props = fixture("llamacpp_props.json");
+    struct buf models = fixture("llamacpp_models.json");
+    check_path(&p, "/props");
+    assert_int_equal(reply(&p, 200, buf_cstr(&props)), PROBE_MORE);
+    check_path(&p, "/v1/models");
+    assert_int_equal(reply(&p, 200, buf_cstr(&models)), PROBE_MORE);
+    check_path(&p, "/tokenize");
+    assert_int_equal(reply(&p, 200,
+                           "{\"tokens\":[" TOKEN("<|fim_prefix|>") "," TOKEN(
+                               "<|fim_suffix|>") "," TOKEN("<|fim_middle|>") "," TOKEN("<") "]}"),
+                     PROBE_READY);
+    buf_release(&props);
+    buf_release(&models);
+    assert_int_equal(p.n_models, 1);
+    assert_true(str_eq(p.models[0].id, STR("tinycode")));
+    assert_true(str_eq(p.models[0].name, STR("tinycode-4m-q8_0.gguf tinycode")));
+    assert_int_equal(p.models[0].abilities, MODEL_INFILL | MODEL_RAW | MODEL_CHAT);
+    assert_int_equal(p.models[0].n_params, 4196608);
+    assert_int_equal(p.models[0].n_bytes, 4465664);
+    assert_int_equal(p.models[0].n_ctx, 2048);
+    assert_true(p.models[0].is_loaded);
+    assert_int_equal(p.n_slots, 2);
+    assert_true(str_eq(p.version, STR("b11669-Debian")));
+}
+
+static unsigned abilities_by(const char *tokens)
+{
+    struct probe p = new_probe();
+    assert_int_equal(reply(&p, 200, "{\"build_info\":\"b1\",\"model_path\":\"C:\\\\m\\\\x.gguf\"}"),
+                     PROBE_MORE);
+    assert_int_equal(reply(&p, 404, ERROR_BODY(404, "not_found_error", "File Not Found")),
+                     PROBE_MORE);
+    assert_true(str_eq(p.models[0].name, STR("x.gguf")));
+    assert_int_equal(reply(&p, 200, tokens), PROBE_READY);
+    return p.models[0].abilities;
+}
+
+static void probe_tells_abilities_by_the_vocabulary(void **state)
+{
+    (void)state;
+    assert_int_equal(abilities_by("{\"tokens\":[" TOKEN("<") "," TOKEN("|") "]}"), MODEL_CHAT);
+    assert_int_equal(
+        abilities_by("{\"tokens\":[" TOKEN("<fim_prefix>") "," TOKEN("<fim_suffix>") "]}"),
+        MODEL_CHAT);
+    assert_int_equal(abilities_by("{\"tokens\":[" TOKEN("[PREFIX]") "," TOKEN("[SUFFIX]") "]}"),
+                     MODEL_CHAT | MODEL_RAW);
+    assert_int_equal(abilities_by("{\"tokens\":[" TOKEN("\xe2\x96\x81<MID>") "," TOKEN(
+                         "\xe2\x96\x81<PRE>") "," TOKEN("\xe2\x96\x81<SUF>") "]}"),
+                     MODEL_CHAT | MODEL_RAW | MODEL_INFILL);
+    assert_int_equal(abilities_by("{\"tokens\":[1,2,3]}"), MODEL_CHAT | MODEL_RAW);
+    assert_int_equal(abilities_by("nonsense"), MODEL_CHAT | MODEL_RAW);
+}
+
+static void probe_lists_a_routers_models(void **state)
+{
+    (void)state;
+    struct probe p = new_probe();
+    assert_int_equal(reply(&p, 200, "{\"role\":\"router\"}"), PROBE_MORE);
+    check_path(&p, "/models");
+    assert_int_equal(reply(&p, 200,
+                           "{\"data\":[{\"id\":\"a\",\"status\":{\"value\":\"loaded\"},"
+                           "\"meta\":{\"n_ctx_train\":4096}},{\"no\":1},"
+                           "{\"id\":\"b\",\"status\":{\"value\":\"unloaded\"}}]}"),
+                     PROBE_READY);
+    assert_int_equal(p.n_models, 2);
+    assert_true(str_eq(p.models[0].id, STR("a")) && p.models[0].is_loaded);
+    assert_true(str_eq(p.models[1].id, STR("b")) && !p.models[1].is_loaded);
+    assert_int_equal(p.models[0].n_ctx, 4096);
+}
+
+static void probe_tells_states_apart(void **state)
+{
+    (void)state;
+    struct probe p = new_probe();
+    assert_int_equal(reply(&p, 503, ERROR_BODY(503, "unavailable_error", "Loading model")),
+                     PROBE_LOADING);
+    assert_int_equal(reply(&p, 503, "<html>down</html>"), PROBE_FOREIGN);
+    assert_int_equal(reply(&p, 401, ERROR_BODY(401, "authentication_error", "Invalid API Key")),
+                     PROBE_REFUSED);
+    assert_int_equal(reply(&p, 403, ""), PROBE_REFUSED);
+    assert_int_equal(reply(&p, 0, ""), PROBE_FOREIGN);
+    assert_int_equal(reply(&p, 302, ""), PROBE_FOREIGN);
+    assert_int_equal(reply(&p, 404, "404 page not found"), PROBE_FOREIGN);
+    assert_int_equal(reply(&p, 200, "<html></html>"), PROBE_FOREIGN);
+    p = new_probe();
+    assert_int_equal(reply(&p, 200, "{\"version\":\"0.9\"}"), PROBE_FOREIGN);
+    p = new_probe();
+    assert_int_equal(reply(&p, 200, "{\"build_info\":\"b1\"}"), PROBE_MORE);
+    assert_int_equal(reply(&p, 401, ""), PROBE_REFUSED);
+}
+
+static void encode_writes_each_shape(void **state)
+{
+    (void)state;
+    static const str stops[] = {{"a", 1}, {"b", 1}, {"c", 1}, {"d", 1}, {"e", 1}};
+    struct buf out;
+    buf_init(&out, MIB);
+    struct generate g = {.shape = GENERATE_INFILL,
+                         .prefix = STR("a<|fim_middle|>\n"),
+                         .suffix = STR("\"b\""),
+                         .prompt = STR("P"),
+                         .system = STR("S"),
+                         .stops = stops,
+                         .n_stops = 5,
+                         .max_tokens = 32,
+                         .temperature = 0.1,
+                         .slot = 1};
+    assert_int_equal(encoded(KIND, &g, &out), ERR_OK);
+    assert_string_equal(
+        buf_cstr(&out),
+        "/infill {\"input_prefix\":\"a<|fim_middle|>\\n\",\"input_suffix\":\"\\\"b\\\"\","
+        "\"prompt\":\"\",\"n_predict\":32,\"stream\":true,\"cache_prompt\":true,\"id_slot\":1,"
+        "\"temperature\":0.1,\"top_k\":40,\"top_p\":0.9,\"stop\":[\"a\",\"b\",\"c\",\"d\",\"e\"]}");
+    g.shape = GENERATE_RAW;
+    g.temperature = -1;
+    g.slot = -1;
+    g.n_stops = 0;
+    g.model = STR("m");
+    assert_int_equal(encoded(KIND, &g, &out), ERR_OK);
+    assert_string_equal(buf_cstr(&out),
+                        "/completion {\"model\":\"m\",\"prompt\":\"P\",\"n_predict\":32,\"stream\":"
+                        "true,\"cache_prompt\":true,\"top_k\":40,\"top_p\":0.9}");
+    g.shape = GENERATE_CHAT;
+    assert_int_equal(encoded(KIND, &g, &out), ERR_OK);
+    assert_string_equal(buf_cstr(&out),
+                        "/v1/chat/completions "
+                        "{\"model\":\"m\",\"messages\":[{\"role\":\"system\",\"content\":\"S\"}"
+                        ",{\"role\":\"user\",\"content\":\"P\"}],\"max_tokens\":32,\"stream\":true,"
+                        "\"cache_prompt\":true}");
+    buf_release(&out);
+}
+
+static void encode_joins_the_users_members(void **state)
+{
+    (void)state;
+    struct buf out;
+    buf_init(&out, MIB);
+    struct generate g = {.shape = GENERATE_INFILL, .slot = -1, .temperature = -1, .max_tokens = 1};
+    g.extra_body = STR(" {\"top_k\": 1, \"stream\":false, \"prompt\":\"x\", \"stre\\u0061m\":0, "
+                       "\"a\\n\":[1, {\"b\":2}]} ");
+    assert_int_equal(encoded(KIND, &g, &out), ERR_OK);
+    assert_string_equal(buf_cstr(&out),
+                        "/infill {\"input_prefix\":\"\",\"input_suffix\":\"\",\"prompt\":\"\","
+                        "\"n_predict\":1,\"stream\":true,\"cache_prompt\":true,\"top_p\":0.9,"
+                        "\"top_k\":1}");
+    g.extra_body = STR("{\"a\\n\":[1, {\"b\":2}]}");
+    assert_int_equal(encoded(KIND, &g, &out), ERR_OK);
+    assert_true(str_ends_with(buf_str(&out), STR(",\"a\\n\":[1, {\"b\":2}]}")));
+    g.extra_body = STR("[1]");
+    assert_int_equal(encoded(KIND, &g, &out), ERR_INVALID);
+    g.extra_body = STR("{");
+    assert_int_equal(encoded(KIND, &g, &out), ERR_INVALID);
+    buf_release(&out);
+}
+
+static void encode_refuses_what_is_too_large(void **state)
+{
+    (void)state;
+    struct buf out, text;
+    buf_init(&out, 8 * MIB);
+    buf_init(&text, 8 * MIB);
+    for (size_t i = 0; i < 2 * MIB; i++) {
+        buf_append_char(&text, 'x');
+    }
+    struct generate g = {.shape = GENERATE_RAW, .prompt = buf_str(&text), .slot = -1};
+    assert_int_equal(encoded(KIND, &g, &out), ERR_TOO_LARGE);
+    buf_release(&out);
+    buf_release(&text);
+}
+
+static void decode_reads_recorded_streams(void **state)
+{
+    (void)state;
+    check_fixture(KIND, "llamacpp_infill_eos.sse",
+                  "r->next = n->next;|stop prompt=21 cached=0 tokens=9");
+    check_fixture(KIND, "llamacpp_infill_limit.sse", "e_t *|length prompt=11 cached=10 tokens=4");
+    check_fixture(KIND, "llamacpp_completion.sse",
+                  "\n        \"\"\"\n        Return the name|length prompt=7 cached=0 tokens=6");
+    check_fixture(KIND, "openai_chat_usage.sse", "```python|length prompt=14 cached=13 tokens=4");
+}
+
+#define CHECK(stream, expected) check_stream(provider_named(KIND), STR(stream), expected)
+#define NONE                    "prompt=-1 cached=-1 tokens=-1"
+
+static void decode_tells_how_a_stream_ended(void **state)
+{
+    (void)state;
+    CHECK("data: {\"content\":\"a\",\"stop\":false}\n\n", "a|cut " NONE);
+    CHECK("data: {\"content\":\"a\",\"stop\":true,\"stop_type\":\"eos\"}\n\n", "a|stop " NONE);
+    CHECK("data: {\"content\":\"\",\"stop\":true,\"stop_type\":\"limit\"}", "|length " NONE);
+    CHECK("data: {\"content\":\"\",\"stop\":true,\"stopped_limit\":true}", "|length " NONE);
+    CHECK("data: {\"content\":\"a\",\"stop\":true}\n\ndata: {\"content\":\"b\"}\n\n",
+          "a|stop " NONE);
+    CHECK(": ping\r\n\r\n:\r\n\r\n", "|cut " NONE);
+    CHECK("", "|cut " NONE);
+    CHECK("{\"content\":\"whole\\n\",\"stop\":true,\"stop_type\":\"word\",\"tokens_predicted\":3}",
+          "whole\n|stop prompt=-1 cached=-1 tokens=3");
+}
+
+static void decode_reads_errors_inside_a_stream(void **state)
+{
+    (void)state;
+    CHECK("data: {\"content\":\"a\"}\n\ndata: {\"error\":{\"code\":500,\"message\":\"boom\","
+          "\"type\":\"server_error\"}}\n\n",
+          "a|status 500: the server failed; its own log says more; HTTP 500 (\"boom\")");
+    CHECK("error: {\"code\":500,\"message\":\"x\"}\n\n",
+          "|status 500: the server failed; its own log says more; HTTP 500 (\"x\")");
+}
+
+static void decode_skips_two_broken_events(void **state)
+{
+    (void)state;
+    CHECK("data: {\n\ndata: {\"content\":\"a\"}\n\ndata: 7\n\ndata: {\"content\":\"b\"}\n\n",
+          "ab|cut " NONE);
+    CHECK("data: {\n\ndata: [\n\ndata: {\"content\":\"a\"}\n\ndata: x\n\ndata: "
+          "{\"content\":\"b\"}\n\n",
+          "a|protocol 0: the server's answer is a stream of broken events; check that its address "
+          "and kind fit");
+}
+
+static void decode_gives_nothing_after_an_abort(void **state)
+{
+    (void)state;
+    const struct provider_ops *ops = provider_named(KIND);
+    struct buf out;
+    buf_init(&out, KIB);
+    struct decoder d = {.ops = ops,
+                        .sink = {transcript_text, transcript_end, transcript_error, &out}};
+    ops->decode_begin(&d);
+    ops->decode(&d, STR("data: {\"content\":\"a\"}\n\ndata: {\"content\":\"b\"}"));
+    ops->decode_finish(&d, true);
+    assert_string_equal(buf_cstr(&out), "a");
+    buf_release(&out);
+}
+
+static void check_explanation(int status, const char *body, enum err code, const char *part)
+{
+    struct error error;
+    provider_named(KIND)->explain(status, str_from(body), &error);
+    assert_string_equal(err_name(error.code), err_name(code));
+    assert_int_equal(error.detail, status);
+    if (str_find(str_from(error.msg), str_from(part), 0) == SIZE_MAX) {
+        fail_msg("\"%s\" isn't in \"%s\"", part, error.msg);
+    }
+}
+
+static void explain_names_cause_and_next_step(void **state)
+{
+    (void)state;
+    check_explanation(503, ERROR_BODY(503, "unavailable_error", "Loading model"), ERR_LOADING,
+                      "still loading");
+    check_explanation(401, ERROR_BODY(401, "authentication_error", "Invalid API Key sk-1"),
+                      ERR_AUTH, "apiKeyFile");
+    check_explanation(403, "", ERR_AUTH, "refuses the key");
+    check_explanation(400,
+                      ERROR_BODY(400, "exceed_context_size_error",
+                                 "request (28001 tokens) exceeds the available context size"),
+                      ERR_TOO_LARGE, "longer than the model's context");
+    check_explanation(400, ERROR_BODY(400, "invalid_request_error", "model 'x' not found"),
+                      ERR_NOT_FOUND, "model 'x' not found");
+    check_explanation(404, "404 page not found", ERR_NOT_FOUND, "no such model or address");
+    check_explanation(
+        501, ERROR_BODY(501, "not_supported_error", "Infill is not supported by this model"),
+        ERR_REJECTED, "fills in the middle");
+    check_explanation(302, "", ERR_STATUS, "redirects are not followed");
+    check_explanation(429, "{\"message\":\"slow down\"}", ERR_STATUS, "too many requests");
+    check_explanation(500, "{\"error\":\"a\\u001b[31mb\\u202e\\nc\"}", ERR_STATUS, "(\"ab\")");
+    check_explanation(502, "<html><h1>Bad gateway</h1></html>", ERR_STATUS, "web page");
+    check_explanation(500, "not \xff utf-8", ERR_STATUS, "not \xef\xbf\xbd utf-8");
+    check_explanation(422, "{\"detail\":[{\"loc\":[],\"msg\":\"field required\"}]}", ERR_STATUS,
+                      "field required");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(probe_reads_a_recorded_server, release_arena),
+        cmocka_unit_test_teardown(probe_tells_abilities_by_the_vocabulary, release_arena),
+        cmocka_unit_test_teardown(probe_lists_a_routers_models, release_arena),
+        cmocka_unit_test_teardown(probe_tells_states_apart, release_arena),
+        cmocka_unit_test(encode_writes_each_shape),
+        cmocka_unit_test(encode_joins_the_users_members),
+        cmocka_unit_test(encode_refuses_what_is_too_large),
+        cmocka_unit_test(decode_reads_recorded_streams),
+        cmocka_unit_test(decode_tells_how_a_stream_ended),
+        cmocka_unit_test(decode_reads_errors_inside_a_stream),
+        cmocka_unit_test(decode_skips_two_broken_events),
+        cmocka_unit_test(decode_gives_nothing_after_an_abort),
+        cmocka_unit_test(explain_names_cause_and_next_step),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

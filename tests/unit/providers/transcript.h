@@ -1,0 +1,125 @@
+/* transcript.h - what a decoder says of a response, as one string that tests compare.
+ *
+ * Text pieces are joined, so that only what was said counts and not in how many calls. */
+#ifndef CRUCIBLE_TESTS_PROVIDERS_TRANSCRIPT_H
+#define CRUCIBLE_TESTS_PROVIDERS_TRANSCRIPT_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+#include "core/base/limits.h"
+#include "core/upstream/provider.h"
+
+static inline const struct provider_ops *provider_named(const char *kind)
+{
+    for (size_t i = 0; provider_table[i] != NULL; i++) {
+        if (str_eq(str_from(provider_table[i]->kind), str_from(kind))) {
+            return provider_table[i];
+        }
+    }
+    fail_msg("no provider of kind %s", kind);
+    return NULL;
+}
+
+static inline void transcript_text(str utf8, void *user)
+{
+    assert_true(utf8.len > 0);
+    buf_append(user, utf8);
+}
+
+static inline void transcript_end(const struct generate_end *end, void *user)
+{
+    static const char *const reasons[] = {"cut", "stop", "length"};
+    buf_appendf(user, "|%s prompt=%d cached=%d tokens=%d", reasons[end->reason],
+                (int)end->n_prompt_tokens, (int)end->n_cached_tokens, (int)end->n_tokens);
+}
+
+static inline void transcript_error(const struct error *error, void *user)
+{
+    buf_appendf(user, "|%s %d: %s", err_name(error->code), error->detail, error->msg);
+}
+
+/* Decodes `a`, then `b` in pieces of `step` bytes. */
+static inline void transcript(const struct provider_ops *ops, str a, str b, size_t step,
+                              struct buf *out)
+{
+    struct decoder d = {.ops = ops,
+                        .sink = {.on_text = transcript_text,
+                                 .on_end = transcript_end,
+                                 .on_error = transcript_error,
+                                 .user = out}};
+    ops->decode_begin(&d);
+    ops->decode(&d, a);
+    while (b.len > 0) {
+        ops->decode(&d, str_sub(b, 0, step));
+        b = str_sub(b, step, b.len);
+    }
+    ops->decode_finish(&d, false);
+    assert_true(d.is_over);
+}
+
+/* However the stream is cut, the transcript is `expected`. */
+static inline void check_stream(const struct provider_ops *ops, str stream, const char *expected)
+{
+    struct buf out;
+    buf_init(&out, MIB);
+    transcript(ops, stream, str_of("", 0), 1, &out);
+    assert_string_equal(buf_cstr(&out), expected);
+    for (size_t step = 1; step <= 7; step++) {
+        buf_clear(&out);
+        transcript(ops, str_of("", 0), stream, step, &out);
+        assert_string_equal(buf_cstr(&out), expected);
+    }
+    for (size_t split = 1; split < stream.len; split++) {
+        buf_clear(&out);
+        transcript(ops, str_sub(stream, 0, split), str_sub(stream, split, stream.len), stream.len,
+                   &out);
+        assert_string_equal(buf_cstr(&out), expected);
+    }
+    buf_release(&out);
+}
+
+/* A file of fixtures/, to be released. */
+static inline struct buf fixture(const char *name)
+{
+    struct buf path, text;
+    buf_init(&path, KIB);
+    buf_init(&text, MIB);
+    buf_appendf(&path, "tests/unit/providers/fixtures/%s", name);
+    FILE *file = fopen(buf_cstr(&path), "rb");
+    if (file == NULL) {
+        fail_msg("%s is missing; run from the root of the tree", buf_cstr(&path));
+    }
+    char bytes[4096];
+    for (size_t n; (n = fread(bytes, 1, sizeof bytes, file)) > 0;) {
+        buf_append(&text, str_of(bytes, n));
+    }
+    (void)fclose(file);
+    buf_release(&path);
+    return text;
+}
+
+static inline void check_fixture(const char *kind, const char *name, const char *expected)
+{
+    struct buf text = fixture(name);
+    check_stream(provider_named(kind), buf_str(&text), expected);
+    buf_release(&text);
+}
+
+/* What the provider encodes, as "path body". */
+static inline enum err encoded(const char *kind, const struct generate *g, struct buf *out)
+{
+    struct http_request request;
+    struct error why = {0};
+    http_request_init(&request);
+    enum err err = provider_named(kind)->encode(g, &request, &why);
+    assert_true(err == ERR_OK || why.msg[0] != '\0');
+    buf_clear(out);
+    buf_appendf(out, "%s %s", buf_cstr(&request.path), buf_cstr(&request.body));
+    http_request_release(&request);
+    return err;
+}
+
+#endif
