@@ -213,8 +213,8 @@ static bool stand_in(struct engine *e, struct asked *a)
 static void depart(struct engine *e, struct asked *a)
 {
     struct open_document *doc = document_of(e, a);
-    struct route r =
-        route_inline(e->options.upstream, a->settings, buf_str(&a->wish), a->is_explicit);
+    struct route r = route_inline(e->options.upstream, a->settings, buf_str(&a->wish),
+                                  a->is_explicit, leg_can_fill);
     if (doc == NULL || r.state != ROUTE_READY) {
         trace_why(&e->trace, a->trace, "%s", doc == NULL ? "document closed" : r.message);
         if (!stand_in(e, a)) {
@@ -331,8 +331,8 @@ static bool send_scout(struct engine *e, struct asked *a, const struct open_docu
 /* Boards, or sends the scout, or takes off. */
 static void begin(struct engine *e, struct asked *a, const struct open_document *doc)
 {
-    struct route r =
-        route_inline(e->options.upstream, a->settings, buf_str(&a->wish), a->is_explicit);
+    struct route r = route_inline(e->options.upstream, a->settings, buf_str(&a->wish),
+                                  a->is_explicit, leg_can_fill);
     bool is_ready = r.state == ROUTE_READY;
     if (!a->is_again && is_ready && board_as(e, a, doc, leg_model(&r), ANSWER_MODEL, r.name)) {
         return;
@@ -793,7 +793,7 @@ void engine_note_busy(struct engine *e)
 
 struct engine_status engine_status(struct engine *e)
 {
-    e->shown_route = route_inline(e->options.upstream, e->settings, STR(""), false);
+    e->shown_route = route_inline(e->options.upstream, e->settings, STR(""), false, leg_can_fill);
     const struct route *r = &e->shown_route;
     struct engine_status s = {.is_busy = e->legs != NULL,
                               .loading = r->state == ROUTE_LOADING ? r->loading : -1.0,

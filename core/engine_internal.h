@@ -120,6 +120,8 @@ struct prompt_window {
 void prompt_window_take(struct prompt_window *w, const struct asked *a,
                         const struct open_document *doc, uint64_t model);
 void prompt_window_release(struct prompt_window *w);
+/* Whether a model can fill in the middle: by its server's own means, or by a template of ours. */
+bool leg_can_fill(const struct model_info *m);
 /* Hash of who would answer. */
 uint64_t leg_model(const struct route *r);
 /* Takes off with the question aboard and starts the exchange. */

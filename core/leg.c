@@ -16,8 +16,9 @@
 #include "core/prompt/template.h"
 #include "core/request/fit.h"
 
-#define FIRST_TOKEN_US SEC_TO_US(30) /* a slow machine reads a long prompt; the rider waits less   \
-                                      */
+#define FIRST_TOKEN_US                                                                             \
+    SEC_TO_US(30) /* a slow machine reads a long prompt; the rider waits less                      \
+                   */
 #define TOTAL_US            SEC_TO_US(90)
 #define LINE_MAX_LINES      2u /* one unit past what is shown */
 #define BLOCK_MAX_LINES     24u
@@ -49,6 +50,13 @@ void prompt_window_release(struct prompt_window *w)
     buf_release(&w->suffix);
 }
 
+bool leg_can_fill(const struct model_info *m)
+{
+    bool is_raw = (m->abilities & MODEL_RAW) != 0;
+    return (m->abilities & MODEL_INFILL) != 0 ||
+           (is_raw && (template_find(m->name) != NULL || template_find(m->id) != NULL));
+}
+
 uint64_t leg_model(const struct route *r)
 {
     return hash_mix(r->endpoint, hash_str(r->model));
@@ -67,7 +75,11 @@ static const struct template_family *family_of(const struct route *r, const stru
 {
     bool is_named =
         !str_eq(o->fim, STR("auto")) && !str_eq(o->fim, STR("infill")) && o->fim.len > 0;
-    return template_find(is_named ? o->fim : r->model_name.len > 0 ? r->model_name : r->model);
+    if (is_named) {
+        return template_find(o->fim);
+    }
+    const struct template_family *by_name = template_find(r->model_name);
+    return by_name != NULL ? by_name : template_find(r->model);
 }
 
 /* Replaces a buffer's text by its redacted form; gives the number of secrets. */
@@ -114,18 +126,6 @@ static void add_stops(struct outgoing *out, const struct asked *a, const struct 
     g->stops = out->stops;
 }
 
-static void render(struct outgoing *out, str file)
-{
-    struct buf prefix, suffix;
-    buf_init(&prefix, WINDOW_MAX_BYTES * 2);
-    buf_init(&suffix, WINDOW_MAX_BYTES * 2);
-    template_neutralise(buf_str(&out->prefix), &prefix);
-    template_neutralise(buf_str(&out->suffix), &suffix);
-    template_render(out->family, buf_str(&prefix), buf_str(&suffix), file, &out->prompt);
-    buf_release(&prefix);
-    buf_release(&suffix);
-}
-
 static void outgoing_fill(struct outgoing *out, const struct asked *a, const struct route *r,
                           const struct prompt_window *w, const struct open_document *doc)
 {
@@ -150,7 +150,8 @@ static void outgoing_fill(struct outgoing *out, const struct asked *a, const str
     g->slot = -1;
     add_stops(out, a, o);
     if (out->family != NULL) {
-        render(out, last_name(doc->path));
+        template_render(out->family, buf_str(&out->prefix), buf_str(&out->suffix),
+                        last_name(doc->path), &out->prompt);
     }
     g->prefix = buf_str(&out->prefix);
     g->suffix = buf_str(&out->suffix);

@@ -8,11 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-bool route_can_fill(const struct model_info *m)
-{
-    return (m->abilities & (MODEL_INFILL | MODEL_RAW)) != 0;
-}
-
 static bool is_embedded(const struct endpoint *ep)
 {
     return (ep->ops->capabilities & PROVIDER_IN_PROCESS) != 0;
@@ -40,12 +35,12 @@ static void take(struct route *r, const struct endpoint *ep, const struct model_
 }
 
 /* The endpoint's best model: one that fills in the middle, loaded before not loaded. */
-static const struct model_info *best_model(const struct endpoint *ep)
+static const struct model_info *best_model(const struct route *r, const struct endpoint *ep)
 {
     const struct model_info *best = NULL;
     for (size_t i = 0; i < ep->n_models; i++) {
         const struct model_info *m = &ep->models[i];
-        if (route_can_fill(m) && (best == NULL || (m->is_loaded && !best->is_loaded))) {
+        if (r->can_fill(m) && (best == NULL || (m->is_loaded && !best->is_loaded))) {
             best = m;
         }
     }
@@ -106,8 +101,8 @@ static bool try_endpoint(struct route *r, const struct endpoint *ep, str model)
         say_down(r, ep);
         return false;
     }
-    const struct model_info *m = model.len > 0 ? find_model(ep, model) : best_model(ep);
-    if (m == NULL && (ep->ops->capabilities & PROVIDER_ONE_MODEL) && ep->n_models > 0) {
+    const struct model_info *m = model.len > 0 ? find_model(ep, model) : best_model(r, ep);
+    if (m == NULL && (ep->ops->capabilities & PROVIDER_ONE_MODEL) && ep->n_models == 1) {
         m = &ep->models[0];
         say(r, STR_FMT " runs " STR_FMT, STR_ARG(ep->name), STR_ARG(m->id));
     }
@@ -116,7 +111,7 @@ static bool try_endpoint(struct route *r, const struct endpoint *ep, str model)
             STR_ARG(ep->name), STR_ARG(model));
         return false;
     }
-    if (m == NULL || !route_can_fill(m)) {
+    if (m == NULL || !r->can_fill(m)) {
         say(r,
             STR_FMT ": its model can't fill in the middle; serve one that can, such as "
                     "qwen2.5-coder (llama-server --fim-qwen-1.5b-default)",
@@ -165,9 +160,10 @@ static void try_all(struct route *r, const struct upstream *u)
 }
 
 struct route route_inline(const struct upstream *u, const struct settings *s, str wish,
-                          bool is_explicit)
+                          bool is_explicit, route_fill_fn *can_fill)
 {
-    struct route r = {.state = ROUTE_NONE, .loading = -1.0, .allows_embedded = true};
+    struct route r = {
+        .can_fill = can_fill, .state = ROUTE_NONE, .loading = -1.0, .allows_embedded = true};
     bool manual = is_explicit && s->n_models_inline_manual > 0;
     const str *names = manual ? s->models_inline_manual : s->models_inline;
     size_t n = manual ? s->n_models_inline_manual : s->n_models_inline;

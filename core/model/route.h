@@ -13,7 +13,11 @@ enum route_state {
     ROUTE_LOADING, /* it will come: endpoint is set, its model is loading */
     ROUTE_NONE     /* nothing serves the role; `message` says what to do */
 };
+/* Whether a model can fill in the middle: knows the templates, which this folder doesn't. */
+typedef bool route_fill_fn(const struct model_info *m);
+
 struct route {
+    route_fill_fn *can_fill;
     enum route_state state;
     uint64_t endpoint;             /* id */
     str model;                     /* the server's id of it */
@@ -28,8 +32,6 @@ struct route {
 /* `wish` is "endpoint/model", an endpoint's name, a model's id, or empty for the role's list. The
  * slices are the upstream's: valid until its next change. */
 struct route route_inline(const struct upstream *u, const struct settings *s, str wish,
-                          bool is_explicit);
-/* Whether an endpoint's model can fill in the middle. */
-bool route_can_fill(const struct model_info *m);
+                          bool is_explicit, route_fill_fn *can_fill);
 
 #endif

@@ -17,12 +17,14 @@ enum mix_class { MIX_WORKSPACE, MIX_DOCUMENT, MIX_SCOPE, N_MIX_CLASSES };
 struct mix_params {
     /* How many places' worth the blend so far counts against the places of one level. */
     double back[N_MIX_CLASSES][NGRAM_N_ORDERS];
-    double damp[N_MIX_CLASSES]; /* n places say as much as n^damp independent ones */
+    double growth[N_MIX_CLASSES]; /* what twice the places say, at most 2 times as much */
     double spread;      /* how much more for each different token seen at the level */
-    double word_back;   /* how much the words with the typed beginning count, context ignored */
     double novel;       /* share of what no level explains that begins as was typed ... */
     double novel_decay; /* ... and how it falls with each byte typed */
-    double space_novel; /* the same where only a space was typed */
+    double word_weight[N_MIX_CLASSES]; /* of a known word with that beginning, per occurrence ... */
+    double word_back;  /* ... against all that aren't known ... */
+    double word_decay; /* ... which are fewer with each byte typed */
+    double space_novel; /* as novel, where only a space was typed */
 };
 extern const struct mix_params MIX_PARAMS;
 

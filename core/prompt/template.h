@@ -27,7 +27,4 @@ void template_neutralise(str text, struct buf *out);
  * whether `text` as a whole is a proper beginning of one. */
 size_t template_control_token(str text, bool *may_become);
 
-/* The chat prompt that makes a chat model fill a hole; the answer stands between COMPLETION tags. */
-void template_chat_hole(str prefix, str suffix, str file_name, str *system, struct buf *user);
-
 #endif

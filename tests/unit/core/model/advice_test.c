@@ -58,7 +58,9 @@ static void sizes_read_like_download_pages(void **state)
     static const struct {
         uint64_t bytes;
         const char *text;
-    } cases[] = {{531000000u, "531 MB"}, {1650000000u, "1.6 GB"}, {9960000000u, "10 GB"},
+    } cases[] = {{531000000u, "531 MB"},
+                 {1650000000u, "1.6 GB"},
+                 {9960000000u, "10 GB"},
                  {32500000000u, "32 GB"}};
     struct buf out = {0};
     buf_init(&out, KIB);

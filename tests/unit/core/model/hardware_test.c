@@ -34,9 +34,13 @@ static void meminfo_of_an_old_kernel_adds_up_what_is_free(void **state)
 static void meminfo_without_total_leaves_figures_alone(void **state)
 {
     (void)state;
-    static const char *const texts[] = {"", "MemTotal", "MemTotal: kB", "MemTotal: -4 kB",
+    static const char *const texts[] = {"",
+                                        "MemTotal",
+                                        "MemTotal: kB",
+                                        "MemTotal: -4 kB",
                                         "MemTotal: 99999999999999999999999 kB",
-                                        "MemAvailable: 10 kB\n", "\n\n:\n"};
+                                        "MemAvailable: 10 kB\n",
+                                        "\n\n:\n"};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         struct hardware_memory m = {.total = 7, .available = 5};
         assert_false(hardware_parse_meminfo(str_from(texts[i]), &m));
@@ -80,7 +84,8 @@ static void group_path_prefers_the_memory_controller(void **state)
     str path = hardware_parse_group_path(STR("0::/user.slice/a.scope\n"), &is_v1);
     assert_true(str_eq(path, STR("/user.slice/a.scope")));
     assert_false(is_v1);
-    path = hardware_parse_group_path(STR("12:cpu,cpuacct:/x\n5:memory:/docker/abc\n0::/y\n"), &is_v1);
+    path =
+        hardware_parse_group_path(STR("12:cpu,cpuacct:/x\n5:memory:/docker/abc\n0::/y\n"), &is_v1);
     assert_true(str_eq(path, STR("/docker/abc")));
     assert_true(is_v1);
     path = hardware_parse_group_path(STR("garbage\n1:\n"), &is_v1);

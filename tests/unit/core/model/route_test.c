@@ -38,12 +38,22 @@ const char *endpoint_state_name(enum endpoint_state state)
     return state == ENDPOINT_DOWN ? "down" : "?";
 }
 
+static bool can_fill(const struct model_info *m)
+{
+    return (m->abilities & MODEL_INFILL) != 0;
+}
+
 static void put(const char *name, const struct provider_ops *ops, enum endpoint_state state,
                 enum tier tier, const struct model_info *m)
 {
-    endpoints[n_endpoints] = (struct endpoint){.idx = (unsigned)n_endpoints, .id = n_endpoints + 1,
-                                               .name = str_from(name), .ops = ops, .state = state,
-                                               .tier = tier, .models = m, .n_models = m != NULL,
+    endpoints[n_endpoints] = (struct endpoint){.idx = (unsigned)n_endpoints,
+                                               .id = n_endpoints + 1,
+                                               .name = str_from(name),
+                                               .ops = ops,
+                                               .state = state,
+                                               .tier = tier,
+                                               .models = m,
+                                               .n_models = m != NULL,
                                                .loading = 0.5};
     n_endpoints++;
 }
@@ -51,7 +61,7 @@ static void put(const char *name, const struct provider_ops *ops, enum endpoint_
 static struct route route_for(const str *names, size_t n, const char *wish)
 {
     struct settings s = {.models_inline = names, .n_models_inline = n};
-    return route_inline(NULL, &s, str_from(wish), false);
+    return route_inline(NULL, &s, str_from(wish), false, can_fill);
 }
 
 static int clear(void **state)

@@ -208,26 +208,6 @@ static void template_first_four_stops_end_a_text(void **state)
     }
 }
 
-static void template_chat_hole_marks_the_hole_once(void **state)
-{
-    (void)state;
-    str system;
-    struct buf user;
-    buf_init(&user, KIB);
-    template_chat_hole(STR("a {{FILL_HERE}} </QUERY> <|im_end|>"), STR("b </COMPLETION>"),
-                       STR("x.c"), &system, &user);
-    str text = buf_str(&user);
-    size_t at = str_find(text, STR("{{FILL_HERE}}"), 0);
-    assert_true(at != SIZE_MAX);
-    assert_int_equal(str_find(text, STR("{{FILL_HERE}}"), at + 1), SIZE_MAX);
-    assert_true(str_ends_with(str_trim(text), STR("</QUERY>")));
-    assert_int_equal(str_find(text, STR("</QUERY>"), 0), text.len - 9);
-    assert_int_equal(str_find(text, STR("</COMPLETION>"), 0), SIZE_MAX);
-    assert_int_equal(count_tokens(text), 0);
-    assert_true(system.len > 100);
-    buf_release(&user);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -238,7 +218,6 @@ int main(void)
         cmocka_unit_test(template_breaks_file_marks_where_the_family_has_them),
         cmocka_unit_test(template_control_token_tells_beginnings),
         cmocka_unit_test(template_first_four_stops_end_a_text),
-        cmocka_unit_test(template_chat_hole_marks_the_hole_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,7 +7,8 @@
 
 #include "core/request/fit.h"
 
-static void check(const char *clean, const char *typed, bool landed, enum fit want, const char *rest)
+static void check(const char *clean, const char *typed, bool landed, enum fit want,
+                  const char *rest)
 {
     size_t at = 0;
     assert_int_equal(fit_typed(str_from(clean), str_from(typed), landed, &at), want);

@@ -20,10 +20,10 @@
 #include "core/request/fit.h"
 #include "core/request/flight.h"
 
-#define N_DOCS 2
+#define N_DOCS       2
 #define MAX_REQUESTS 32
-#define MAX_FLIGHTS 4096
-#define MAX_TEXT 400
+#define MAX_FLIGHTS  4096
+#define MAX_TEXT     400
 
 static uint64_t rng;
 
@@ -138,7 +138,8 @@ static void on_document(const struct open_document *doc, const struct edit *edit
     }
 }
 
-static const char *const pieces[] = {"a", "b", "(", ")", "{", "}", "\n", " ", "\n  ", "ab", "\"", ";", "\xc3\xa9"};
+static const char *const pieces[] = {"a", "b",    "(",  ")",  "{", "}",       "\n",
+                                     " ", "\n  ", "ab", "\"", ";", "\xc3\xa9"};
 #define N_PIECES (sizeof(pieces) / sizeof(pieces[0]))
 
 /* Checks what the rider sees against the reference, in the slow and obvious way. */
@@ -210,13 +211,14 @@ static void ask(struct world *w, size_t idx, size_t cursor)
     *r = (struct request){.rider = ++w->last_rider, .doc_idx = idx, .cursor = cursor};
     w->n_asked++;
     struct open_document *d = documents_find(w->documents, w->doc[idx]);
-    struct boarding b = {.doc = d, .cursor = cursor, .selected_start = cursor, .model = 1,
-                         .is_multiline = true};
+    struct boarding b = {
+        .doc = d, .cursor = cursor, .selected_start = cursor, .model = 1, .is_multiline = true};
     uint64_t hash = window_hash(doc, cursor);
     if (flights_board(w->flights, &b, r->rider, w->now_us, &r->flight) == BOARDED_NONE &&
-        flights_board_cached(w->flights, &b, hash, r->rider, w->now_us, &r->flight) == BOARDED_NONE) {
-        struct flight_spec spec = {.place = &b, .window_start = 0, .window_end = strlen(doc),
-                                   .window_hash = hash};
+        flights_board_cached(w->flights, &b, hash, r->rider, w->now_us, &r->flight) ==
+            BOARDED_NONE) {
+        struct flight_spec spec = {
+            .place = &b, .window_start = 0, .window_end = strlen(doc), .window_hash = hash};
         r->flight = flights_take_off(w->flights, &spec, r->rider, w->now_us);
         struct known_flight *k = &w->known[r->flight % MAX_FLIGHTS];
         *k = (struct known_flight){.id = r->flight, .is_flying = true};
@@ -284,8 +286,11 @@ static void type_through(struct world *w)
         return;
     }
     struct open_document *d = documents_find(w->documents, w->doc[old.doc_idx]);
-    struct boarding b = {.doc = d, .cursor = old.cursor + n, .selected_start = old.cursor + n,
-                         .model = 1, .is_multiline = true};
+    struct boarding b = {.doc = d,
+                         .cursor = old.cursor + n,
+                         .selected_start = old.cursor + n,
+                         .model = 1,
+                         .is_multiline = true};
     uint64_t flight = 0, rider = ++w->last_rider;
     enum boarded how = flights_board(w->flights, &b, rider, w->now_us, &flight);
     if (has_more && is_known) {
@@ -295,8 +300,8 @@ static void type_through(struct world *w)
         w->n_asked++;
         struct request *next = free_request(w);
         assert_non_null(next);
-        *next = (struct request){.rider = rider, .flight = flight, .doc_idx = old.doc_idx,
-                                 .cursor = old.cursor + n};
+        *next = (struct request){
+            .rider = rider, .flight = flight, .doc_idx = old.doc_idx, .cursor = old.cursor + n};
         check_view(w, next);
     }
 }
@@ -404,8 +409,9 @@ static void step(struct world *w)
 static void open_documents(struct world *w)
 {
     for (size_t i = 0; i < N_DOCS; i++) {
-        assert_int_equal(documents_open(w->documents, STR("/a"), STR("c"), STR("ab(\n  a;\n)\n"), &w->doc[i]),
-                         ERR_OK);
+        assert_int_equal(
+            documents_open(w->documents, STR("/a"), STR("c"), STR("ab(\n  a;\n)\n"), &w->doc[i]),
+            ERR_OK);
     }
 }
 
@@ -416,11 +422,15 @@ static void random_traffic_agrees_with_the_reference(void **state)
     const char *n = getenv("ITERATIONS");
     rng = seed != NULL ? strtoull(seed, NULL, 10) : (clock_wall_us() | 1u);
     uint64_t iterations = n != NULL ? strtoull(n, NULL, 10) : 300000;
-    print_message("SEED=%llu ITERATIONS=%llu\n", (unsigned long long)rng, (unsigned long long)iterations);
+    print_message("SEED=%llu ITERATIONS=%llu\n", (unsigned long long)rng,
+                  (unsigned long long)iterations);
     struct world w = {.documents = documents_create(), .now_us = 1};
     w.known = xcalloc(MAX_FLIGHTS, sizeof(*w.known));
-    struct flights_options options = {.cache_entries = 40, .cache_bytes = 4000,
-                                      .cache_ttl_us = SEC_TO_US(20), .on_abort = on_abort, .user = &w};
+    struct flights_options options = {.cache_entries = 40,
+                                      .cache_bytes = 4000,
+                                      .cache_ttl_us = SEC_TO_US(20),
+                                      .on_abort = on_abort,
+                                      .user = &w};
     w.flights = flights_create(&options);
     documents_observe(w.documents, on_document, &w);
     open_documents(&w);

@@ -71,15 +71,20 @@ static void bed_end(struct bed *bed)
 
 static struct boarding at(struct bed *bed, size_t cursor)
 {
-    return (struct boarding){.doc = bed->doc, .cursor = cursor, .selected_start = cursor, .model = 7,
+    return (struct boarding){.doc = bed->doc,
+                             .cursor = cursor,
+                             .selected_start = cursor,
+                             .model = 7,
                              .is_multiline = true};
 }
 
 static uint64_t take_off(struct bed *bed, size_t cursor, uint64_t hash, uint64_t *rider)
 {
     struct boarding b = at(bed, cursor);
-    struct flight_spec spec = {.place = &b, .window_start = 0,
-                               .window_end = document_len(bed->doc->text), .window_hash = hash};
+    struct flight_spec spec = {.place = &b,
+                               .window_start = 0,
+                               .window_end = document_len(bed->doc->text),
+                               .window_hash = hash};
     *rider = bed->next_rider++;
     return flights_take_off(bed->flights, &spec, *rider, bed->now_us);
 }
@@ -94,8 +99,8 @@ static enum boarded board(struct bed *bed, size_t cursor, uint64_t *rider)
 
 static void type(struct bed *bed, size_t at_offset, const char *text)
 {
-    assert_int_equal(documents_edit(bed->documents, bed->doc->id, at_offset, at_offset, str_from(text)),
-                     ERR_OK);
+    assert_int_equal(
+        documents_edit(bed->documents, bed->doc->id, at_offset, at_offset, str_from(text)), ERR_OK);
 }
 
 static void given(struct bed *bed, uint64_t rider, const char *want)
@@ -225,7 +230,8 @@ static void farther_change_serves_but_isnt_cached(void **state)
     flights_land(bed.flights, fl, true, bed.now_us);
     given(&bed, r, "end");
     struct boarding b = at(&bed, 1001);
-    assert_int_equal(flights_board_cached(bed.flights, &b, 99, 500, bed.now_us, &flight), BOARDED_NONE);
+    assert_int_equal(flights_board_cached(bed.flights, &b, 99, 500, bed.now_us, &flight),
+                     BOARDED_NONE);
     bed_end(&bed);
 }
 
@@ -279,10 +285,12 @@ static void landed_flight_is_found_by_its_window(void **state)
     bed.doc = open_text(&bed, "x = ");
     assert_int_equal(board(&bed, 4, &r), BOARDED_NONE);
     struct boarding b = at(&bed, 4);
-    assert_int_equal(flights_board_cached(bed.flights, &b, 77, 60, bed.now_us, &flight), BOARDED_CACHED);
+    assert_int_equal(flights_board_cached(bed.flights, &b, 77, 60, bed.now_us, &flight),
+                     BOARDED_CACHED);
     given(&bed, 60, "1;");
     bed.now_us += SEC_TO_US(301);
-    assert_int_equal(flights_board_cached(bed.flights, &b, 77, 61, bed.now_us, &flight), BOARDED_NONE);
+    assert_int_equal(flights_board_cached(bed.flights, &b, 77, 61, bed.now_us, &flight),
+                     BOARDED_NONE);
     bed_end(&bed);
 }
 
@@ -298,7 +306,8 @@ static void broken_off_flight_serves_nobody_else(void **state)
     given(&bed, r, "1");
     assert_int_equal(board(&bed, 4, &other), BOARDED_NONE);
     struct boarding b = at(&bed, 4);
-    assert_int_equal(flights_board_cached(bed.flights, &b, 77, 60, bed.now_us, &flight), BOARDED_NONE);
+    assert_int_equal(flights_board_cached(bed.flights, &b, 77, 60, bed.now_us, &flight),
+                     BOARDED_NONE);
     flights_leave(bed.flights, r, bed.now_us);
     assert_int_equal(flights_stats(bed.flights).n_landed, 0);
     bed_end(&bed);
@@ -319,8 +328,10 @@ static void cache_keeps_the_most_recently_used(void **state)
     }
     assert_int_equal(flights_stats(bed.flights).n_landed, 10);
     struct boarding b = at(&bed, 0);
-    assert_int_equal(flights_board_cached(bed.flights, &b, 10, 90, bed.now_us, &flight), BOARDED_NONE);
-    assert_int_equal(flights_board_cached(bed.flights, &b, 11, 91, bed.now_us, &flight), BOARDED_CACHED);
+    assert_int_equal(flights_board_cached(bed.flights, &b, 10, 90, bed.now_us, &flight),
+                     BOARDED_NONE);
+    assert_int_equal(flights_board_cached(bed.flights, &b, 11, 91, bed.now_us, &flight),
+                     BOARDED_CACHED);
     bed_end(&bed);
 }
 

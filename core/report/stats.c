@@ -1,0 +1,209 @@
+/* stats.c - every figure there is, as JSON.
+ *
+ * Rules    Counters have the name they have in the program, without its "n_". Members are only
+ *          ever added: scripts and editor plugins read them. No document text, no keys. */
+#include "core/report/stats.h"
+
+static void write_endpoints(const struct upstream *u, struct json_writer *w);
+
+const char *stats_mood_name(enum engine_mood mood)
+{
+    switch (mood) {
+    case MOOD_NORMAL:
+        return "normal";
+    case MOOD_LOADING:
+        return "loading";
+    case MOOD_WARNING:
+        return "warning";
+    case MOOD_INACTIVE:
+        return "inactive";
+    }
+    return "unknown";
+}
+
+void stats_write_status(struct engine *engine, struct json_writer *w)
+{
+    struct engine_status s = engine_status(engine);
+    json_key_str(w, STR("kind"), str_from(stats_mood_name(s.mood)));
+    json_key_bool(w, STR("busy"), s.is_busy);
+    json_key_str(w, STR("model"), s.model);
+    json_key_str(w, STR("endpoint"), s.endpoint);
+    json_key(w, STR("loading"));
+    if (s.loading < 0) {
+        json_put_null(w);
+    } else {
+        json_put_double(w, s.loading);
+    }
+    json_key_str(w, STR("message"), s.message);
+    json_key_str(w, STR("why"), s.why);
+}
+
+static void put_count(struct json_writer *w, str key, uint64_t n)
+{
+    json_key_int(w, key, n > INT64_MAX ? INT64_MAX : (int64_t)n);
+}
+
+void stats_write_histogram(const struct histogram *h, double unit_us, struct json_writer *w)
+{
+    json_begin_object(w);
+    put_count(w, STR("n"), h->n);
+    json_key_double(w, STR("mean"), (double)histogram_mean(h) / unit_us);
+    json_key_double(w, STR("p50"), (double)histogram_quantile(h, 0.50) / unit_us);
+    json_key_double(w, STR("p95"), (double)histogram_quantile(h, 0.95) / unit_us);
+    json_key_double(w, STR("p99"), (double)histogram_quantile(h, 0.99) / unit_us);
+    json_key_double(w, STR("max"), (double)h->max_us / unit_us);
+    json_end_object(w);
+}
+
+static void write_engine(const struct engine *engine, struct json_writer *w)
+{
+    const struct engine_stats *s = engine_stats(engine);
+    json_key(w, STR("engine"));
+    json_begin_object(w);
+    put_count(w, STR("questions"), s->n_questions);
+    put_count(w, STR("shown"), s->n_shown);
+    put_count(w, STR("empty"), s->n_empty);
+    put_count(w, STR("superseded"), s->n_superseded);
+    put_count(w, STR("cancelled"), s->n_cancelled);
+    put_count(w, STR("failed"), s->n_failed);
+    put_count(w, STR("suppressed"), s->n_suppressed);
+    put_count(w, STR("fromModel"), s->n_from_model);
+    put_count(w, STR("fromPredictor"), s->n_from_predictor);
+    put_count(w, STR("accepted"), s->n_accepted);
+    put_count(w, STR("acceptedBytes"), s->n_accepted_bytes);
+    put_count(w, STR("shownBytes"), s->n_shown_bytes);
+    json_key(w, STR("firstMs"));
+    stats_write_histogram(&s->first, 1000, w);
+    json_key(w, STR("totalMs"));
+    stats_write_histogram(&s->total, 1000, w);
+    json_key(w, STR("ownUs"));
+    stats_write_histogram(&s->own, 1, w);
+    json_end_object(w);
+}
+
+static void write_flights(const struct engine *engine, struct json_writer *w)
+{
+    struct flights_stats s = engine_flights(engine);
+    json_key(w, STR("flights"));
+    json_begin_object(w);
+    put_count(w, STR("flying"), s.n_flying);
+    put_count(w, STR("landed"), s.n_landed);
+    put_count(w, STR("bytes"), s.n_bytes);
+    put_count(w, STR("takenOff"), s.n_taken_off);
+    put_count(w, STR("boardedFlying"), s.n_boarded_flying);
+    put_count(w, STR("boardedLanded"), s.n_boarded_landed);
+    put_count(w, STR("boardedCached"), s.n_boarded_cached);
+    put_count(w, STR("aborted"), s.n_aborted);
+    json_end_object(w);
+}
+
+static void write_upstream(const struct upstream *u, struct json_writer *w)
+{
+    struct upstream_stats s = upstream_stats(u);
+    json_key(w, STR("upstream"));
+    json_begin_object(w);
+    put_count(w, STR("exchanges"), s.n_exchanges);
+    put_count(w, STR("cancelled"), s.n_cancelled);
+    put_count(w, STR("failed"), s.n_failed);
+    put_count(w, STR("active"), s.n_active);
+    put_count(w, STR("tokens"), s.n_tokens);
+    put_count(w, STR("promptTokens"), s.n_prompt_tokens);
+    put_count(w, STR("cachedTokens"), s.n_cached_tokens);
+    put_count(w, STR("bytesIn"), s.n_bytes_in);
+    put_count(w, STR("bytesOut"), s.n_bytes_out);
+    json_end_object(w);
+}
+
+static void write_predictor(const struct predictor *p, struct json_writer *w)
+{
+    struct predictor_stats s = predictor_stats(p);
+    json_key(w, STR("predictor"));
+    json_begin_object(w);
+    put_count(w, STR("files"), s.n_files);
+    put_count(w, STR("tokens"), s.n_tokens);
+    put_count(w, STR("bytes"), s.n_bytes);
+    put_count(w, STR("asked"), s.n_asked);
+    put_count(w, STR("answered"), s.n_answered);
+    json_key_bool(w, STR("learning"), predictor_is_learning(p));
+    json_end_object(w);
+}
+
+static void write_model(const struct model_info *m, struct json_writer *w)
+{
+    json_begin_object(w);
+    json_key_str(w, STR("id"), m->id);
+    json_key_bool(w, STR("loaded"), m->is_loaded);
+    json_key_bool(w, STR("remote"), m->is_remote);
+    put_count(w, STR("bytes"), m->n_bytes);
+    put_count(w, STR("params"), m->n_params);
+    put_count(w, STR("context"), m->n_ctx);
+    json_end_object(w);
+}
+
+static void write_endpoint(const struct endpoint *e, struct json_writer *w)
+{
+    json_begin_object(w);
+    json_key_str(w, STR("name"), e->name);
+    json_key_str(w, STR("kind"), str_from(e->ops->kind));
+    json_key_str(w, STR("state"), str_from(endpoint_state_name(e->state)));
+    json_key_str(w, STR("tier"), str_from(tier_name(e->tier)));
+    json_key_str(w, STR("origin"), e->origin);
+    json_key_bool(w, STR("discovered"), e->is_discovered);
+    json_key_str(w, STR("version"), e->version);
+    if (e->error.code != ERR_OK) {
+        json_key_str(w, STR("error"), str_from(err_name(e->error.code)));
+        json_key_str(w, STR("message"), str_from(e->error.msg));
+    }
+    if (e->loading >= 0) {
+        json_key_double(w, STR("loading"), e->loading);
+    }
+    put_count(w, STR("slots"), e->n_slots);
+    json_key(w, STR("models"));
+    json_begin_array(w);
+    for (size_t i = 0; i < e->n_models; i++) {
+        write_model(&e->models[i], w);
+    }
+    json_end_array(w);
+    json_end_object(w);
+}
+
+static void write_endpoints(const struct upstream *u, struct json_writer *w)
+{
+    json_key(w, STR("endpoints"));
+    json_begin_array(w);
+    for (size_t i = 0; i < upstream_count(u); i++) {
+        write_endpoint(upstream_endpoint(u, i), w);
+    }
+    json_end_array(w);
+}
+
+void stats_write(const struct stats_sources *from, struct json_writer *w)
+{
+    if (from->engine) {
+        json_key(w, STR("status"));
+        json_begin_object(w);
+        stats_write_status(from->engine, w);
+        json_end_object(w);
+        write_engine(from->engine, w);
+        write_flights(from->engine, w);
+    }
+    if (from->upstream) {
+        write_upstream(from->upstream, w);
+    }
+    if (from->predictor) {
+        write_predictor(from->predictor, w);
+    }
+    if (from->documents) {
+        json_key(w, STR("documents"));
+        json_begin_object(w);
+        put_count(w, STR("open"), documents_count(from->documents));
+        json_end_object(w);
+    }
+    if (from->upstream) {
+        write_endpoints(from->upstream, w);
+    }
+    if (from->engine) {
+        json_key(w, STR("trace"));
+        trace_write(engine_trace(from->engine), w, from->max_trace);
+    }
+}
