@@ -146,7 +146,6 @@ static void finish(struct engine *e, struct asked *a, struct fit_rest given,
                             .n_replace = given.n_replace,
                             .source = given.text.len > 0 ? a->source : ANSWER_NONE,
                             .boarded = a->boarded,
-                            .model = str_from(a->model_name),
                             .first_us = a->first_us ? a->first_us - a->asked_us : 0,
                             .total_us = now_us - a->asked_us,
                             .trace = a->trace};
@@ -172,6 +171,9 @@ static void finish(struct engine *e, struct asked *a, struct fit_rest given,
         memcpy(e->last_why, entry->why, sizeof(e->last_why));
     }
     answer.why = str_from(why);
+    char model_name[sizeof(a->model_name)];
+    memcpy(model_name, a->model_name, sizeof(model_name));
+    answer.model = str_from(model_name);
     struct sink sink = a->sink;
     flights_leave(e->flights, a->id, now_us);
     asked_free(e, a);

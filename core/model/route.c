@@ -103,8 +103,7 @@ static bool try_endpoint(struct route *r, const struct endpoint *ep, str model)
     }
     const struct model_info *m = model.len > 0 ? find_model(ep, model) : best_model(r, ep);
     if (m == NULL && (ep->ops->capabilities & PROVIDER_ONE_MODEL) && ep->n_models == 1) {
-        m = &ep->models[0];
-        say(r, STR_FMT " runs " STR_FMT, STR_ARG(ep->name), STR_ARG(m->id));
+        m = &ep->models[0]; /* such a server answers with what it runs, whatever it is asked for */
     }
     if (m == NULL && model.len > 0) {
         say(r, STR_FMT " has no model " STR_FMT "; the ones it has: crucible-ls status",

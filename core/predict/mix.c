@@ -45,7 +45,6 @@ struct tally {
     struct candidate items[MAX_CANDIDATES];
     size_t n;
     float totals[N_MIX_CLASSES][NGRAM_N_ORDERS];
-    uint8_t lowest[N_MIX_CLASSES]; /* lowest order looked at */
     double escape;                 /* what is left to tokens not seen in any context */
     double unknown;                /* part of it for words not seen at all */
 };
@@ -147,9 +146,6 @@ static void count_source(struct tally *t, const struct mix_source *s, size_t n_i
         float weight = hits[i].weight * s->weight;
         uint8_t order = hits[i].n_order;
         t->totals[s->source_class][order] += weight;
-        if (order < t->lowest[s->source_class]) {
-            t->lowest[s->source_class] = order;
-        }
         struct candidate *c = token < 2 ? NULL : find_candidate(t, s->ngrams, token, is_space_open);
         if (c != NULL) {
             c->counts[s->source_class][order] += weight;
@@ -173,7 +169,6 @@ static void count_all(struct tally *t, const struct mix *m, bool is_space_open)
     t->n = 0;
     t->unknown = 1;
     memset(t->totals, 0, sizeof(t->totals));
-    memset(t->lowest, NGRAM_N_ORDERS, sizeof(t->lowest));
     for (size_t i = m->n_sources; i-- > 0;) {
         count_source(t, &m->sources[i], m->n_ids, is_space_open);
     }
@@ -232,7 +227,7 @@ static double damped(double n, double growth)
 static void blend_level(struct tally *t, const struct mix_params *params, size_t k, size_t order)
 {
     double total = (double)t->totals[k][order];
-    if (total <= 0 || order < t->lowest[k]) {
+    if (total <= 0) {
         return;
     }
     unsigned n_different = 0;

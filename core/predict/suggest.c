@@ -138,6 +138,18 @@ static size_t typed_bytes(str before)
     return n;
 }
 
+/* Takes the last token back where it may be the beginning of a longer operator. */
+static str take_operator(struct ngrams *scope, str before)
+{
+    uint32_t word = scope->n_tokens > 1 ? scope->tokens[scope->n_tokens - 1] >> 1 : 0;
+    str text = word != 0 ? ngrams_text(scope, word) : STR("");
+    if (!token_may_grow(text) || !str_ends_with(before, text)) {
+        return STR("");
+    }
+    scope->n_tokens--;
+    return str_sub(before, before.len - text.len, before.len);
+}
+
 enum mix_pending suggest_prepare(struct mix *m, struct ngrams *scope, str before, str after,
                                  str *prefix)
 {
@@ -147,6 +159,10 @@ enum mix_pending suggest_prepare(struct mix *m, struct ngrams *scope, str before
     str text = str_sub(before, 0, before.len - n_typed);
     ngrams_clear(scope);
     (void)ngrams_add(scope, STR(""), text, NULL, &has_space_left);
+    if (n_typed == 0 && !has_space_left) {
+        *prefix = take_operator(scope, before);
+        n_typed = prefix->len;
+    }
     ngrams_chain(scope);
     mix_add(m, scope, MIX_SCOPE, 1);
     for (size_t i = 0; i < m->n_sources; i++) {
@@ -301,8 +317,8 @@ static unsigned indentation_column(str line)
  * code that wasn't learned. */
 static double honest(double p)
 {
-    static const double from[] = {0, 0.62, 0.75, 0.84, 0.90, 1};
-    static const double to[] = {0, 0.50, 0.70, 0.80, 0.86, 0.93};
+    static const double from[] = {0, 0.62, 0.76, 0.85, 0.91, 1};
+    static const double to[] = {0, 0.50, 0.70, 0.80, 0.86, 0.92};
     size_t i = 1;
     while (i < sizeof(from) / sizeof(from[0]) - 1 && p > from[i]) {
         i++;

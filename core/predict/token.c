@@ -228,6 +228,17 @@ static enum token_kind take_punctuation(struct tokenizer *t)
     return TOKEN_PUNCTUATION;
 }
 
+bool token_may_grow(str text)
+{
+    for (size_t i = 0; text.len > 0 && i < sizeof(OPERATORS) / sizeof(OPERATORS[0]); i++) {
+        str operator = str_from(OPERATORS[i]);
+        if (operator.len > text.len && str_starts_with(operator, text)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool tokenizer_next(struct tokenizer *t, struct token *out)
 {
     size_t n = blank_run(t->text, t->at);

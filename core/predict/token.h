@@ -52,5 +52,7 @@ bool tokenizer_next(struct tokenizer *t, struct token *out);
 /* Column that a line has whose TOKEN_LINE is `line`, after one at `column`. */
 unsigned token_line_column(str line, struct indentation style, unsigned column);
 bool token_is_word_byte(char c);
+/* Whether a longer operator begins with `text`. */
+bool token_may_grow(str text);
 
 #endif

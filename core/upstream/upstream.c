@@ -42,6 +42,7 @@ void upstream_destroy(struct upstream *u)
         return;
     }
     exchanges_destroy(u);
+    u->may_probe = false; /* a stopped look asks for no other: its neighbours are going, too */
     for (size_t i = 0; i < u->n_entries; i++) {
         entry_destroy(u->entries[i]);
     }

@@ -848,6 +848,21 @@ static void destroy_silences_what_flies(void **state)
     assert_int_equal(f.call.n_done, 0);
 }
 
+/* Every entry's look is under way: stopping one may not touch those that went before. */
+static void destroy_stops_looks_that_are_under_way(void **state)
+{
+    (void)state;
+    struct fixture f;
+    setup(&f);
+    ports[0] = f.server.port;
+    f.settings.n_endpoints = 0;
+    configure(&f);
+    upstream_probe(f.upstream);
+    assert_false(upstream_is_settled(f.upstream));
+    ports[1] = f.server.port;
+    teardown(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -876,6 +891,7 @@ int main(void)
         cmocka_unit_test(cancel_from_inside_text_is_the_last_that_is_heard),
         cmocka_unit_test(predictor_answers_in_a_later_turn),
         cmocka_unit_test(destroy_silences_what_flies),
+        cmocka_unit_test(destroy_stops_looks_that_are_under_way),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,120 @@
+# Crucible. One Makefile for the whole tree; everything it makes lies under build/.
+#   make               build/crucible-ls (installs nothing: .ci/deps build does)
+#   make run           install what is missing, build, replay ten seconds of typing (FILE=...)
+#   make test          units, fuzz corpora, protocol suite (T=name: only units with that name)
+#   make check         format, layers, gcc and clang with -Werror, clang-tidy, cppcheck
+#   make fuzz          each fuzz target for FUZZ_SECONDS (60)
+#   make bench | test-engines | format | install | clean
+#
+# SANITIZE=address,undefined | thread   a build of its own (build/asan, build/tsan), tests too
+# CC=... WERROR=1 V=1 (show commands) PREFIX=/usr/local DESTDIR= ENGINE_DIR=...
+
+VERSION := 0.1.0
+PREFIX ?= /usr/local
+FUZZ_SECONDS ?= 60
+comma := ,
+DIR_address,undefined := /asan
+DIR_thread := /tsan
+BUILD ?= build$(if $(SANITIZE),$(or $(DIR_$(SANITIZE)),/$(subst $(comma),-,$(SANITIZE))))
+
+JOBS := $(if $(filter-out 0,$(MAKELEVEL))$(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell getconf _NPROCESSORS_ONLN))
+MAKEFLAGS += $(JOBS)
+Q := $(if $(V),,@)
+say = @$(if $(V),:,printf '  %-6s %s\n' $(1) $(2))
+
+# Libraries: asked for when the first file is compiled, since `make run` may install them before.
+PACKAGES := libuv libcurl
+once = $(eval $(1) := $(2))$($(1))
+PKG_CFLAGS = $(call once,PKG_CFLAGS,$(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(PACKAGES))))
+PKG_LIBS = $(call once,PKG_LIBS,$(shell pkg-config --libs $(PACKAGES)))
+TEST_LIBS = $(call once,TEST_LIBS,$(or $(shell pkg-config --libs cmocka),-lcmocka))
+
+WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
+    -Wwrite-strings -Wundef -Wvla -Wformat=2 $(if $(WERROR),-Werror)
+taken = $(shell $(CC) -Werror $(1) -fsyntax-only -x c /dev/null >/dev/null 2>&1 && echo '$(1)')
+ifdef SANITIZE
+MODE := -O1 -g -fno-omit-frame-pointer -fsanitize=$(SANITIZE) -fno-sanitize-recover=all
+LDMODE := -fsanitize=$(SANITIZE)
+else
+MODE = -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE $(HARDEN)
+HARDEN = $(call once,HARDEN,$(call taken,-fcf-protection) $(call taken,-ftrivial-auto-var-init=zero))
+LDMODE := $(if $(filter Linux,$(shell uname)),-pie -Wl$(comma)-z$(comma)relro$(comma)-z$(comma)now)
+endif
+ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -DCRUCIBLE_VERSION='"$(VERSION)"' -I. -include core/base/banned.h \
+    -pthread $(WARNINGS) $(MODE) $(PKG_CFLAGS) $(CFLAGS)
+ALL_LDFLAGS = -pthread $(LDMODE) $(LDFLAGS)
+
+SOURCES := $(shell find core lsp providers -name '*.c')
+LIBRARY := $(BUILD)/libcrucible.a
+BINARY := $(BUILD)/crucible-ls
+UNITS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(shell find tests/unit -name '*$(T)*_test.c'))
+FUZZERS := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+REPLAYS := $(FUZZERS:%=$(BUILD)/tests/fuzz/replay_%)
+
+.PHONY: all run test units fuzzers check fuzz bench test-engines format install clean
+.SECONDARY:
+all: $(BINARY)
+
+$(BINARY): $(BUILD)/lsp/main.o $(LIBRARY)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS)
+
+$(LIBRARY): $(patsubst %.c,$(BUILD)/%.o,$(filter-out lsp/main.c,$(SOURCES)))
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) crs $@ $^
+
+$(BUILD)/%.o: %.c Makefile
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/tests/unit/%_test: $(BUILD)/tests/unit/%_test.o $(LIBRARY)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(TEST_LIBS) $(PKG_LIBS)
+
+$(BUILD)/tests/fuzz/replay_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/replay.o $(LIBRARY)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS)
+
+$(BUILD)/tests/fuzz/libfuzzer_%: $(BUILD)/tests/fuzz/fuzz_%.o $(LIBRARY)
+	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(PKG_LIBS)
+
+run:
+	@.ci/deps build
+	@$(MAKE) --no-print-directory all
+	@$(BINARY) demo $(or $(FILE),core/document/document.c)
+
+units: $(UNITS) $(if $(T),,$(REPLAYS) $(BINARY))
+
+test:
+	@.ci/deps build test
+	@$(MAKE) --no-print-directory units
+	@tests/run $(BUILD) $(if $(T),units,units corpora protocol) -- $(sort $(UNITS))
+
+check:
+	@.ci/deps build test check
+	@tests/check/run
+
+fuzzers: $(FUZZERS:%=$(BUILD)/tests/fuzz/libfuzzer_%)
+fuzz:
+	@.ci/deps build check
+	@$(MAKE) --no-print-directory fuzzers CC=clang BUILD=build/fuzz SANITIZE=fuzzer-no-link,address,undefined
+	@tests/fuzz/run build/fuzz $(FUZZ_SECONDS) $(FUZZERS)
+
+bench: all
+	@tests/bench/run $(BINARY)
+
+test-engines:
+	@.ci/deps build test
+	@$(MAKE) --no-print-directory all
+	@ENGINE_DIR='$(ENGINE_DIR)' tests/run $(BUILD) engines
+
+format:
+	clang-format -i $$(find core lsp providers tests -name '*.[ch]')
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin
+	install -m 755 $(BINARY) $(DESTDIR)$(PREFIX)/bin/crucible-ls
+
+clean:
+	rm -rf build
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

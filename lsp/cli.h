@@ -1,0 +1,35 @@
+/* cli.h - the program's commands besides serving an editor.
+ *
+ * Lines and columns are 1-based, columns in bytes. Exit codes: 0 done, 1 it could not be done (a
+ * line on stderr says why), 2 the command line makes no sense. */
+#ifndef CRUCIBLE_LSP_CLI_H
+#define CRUCIBLE_LSP_CLI_H
+
+#include "core/base/str.h"
+
+enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2 };
+
+/* Runs the command of argv[1] and gives the exit code. */
+int cli_run(int argc, char **argv);
+
+/* -- for the commands' own files -- */
+
+/* One line on stderr, "crucible-ls: " before it. Gives CLI_FAILED. */
+int cli_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* The same and a pointer to --help. Gives CLI_USAGE. */
+int cli_misused(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+struct cli_option {     /* one flag that a command knows; the table ends with a NULL name */
+    const char *name;   /* "--model" */
+    const char **value; /* gets the next argument, or what follows '='; NULL for a switch */
+    bool *is_set;       /* of a switch */
+};
+/* Reads argv[2..]: options in any place, and up to `max` other arguments into `rest` (a lone "--"
+ * ends the options). CLI_OK, or CLI_USAGE after a message. */
+int cli_parse(int argc, char **argv, const struct cli_option *options, const char **rest, int max);
+
+int cli_complete(int argc, char **argv);
+int cli_status(int argc, char **argv);
+int cli_demo(int argc, char **argv);
+
+#endif

@@ -1,0 +1,138 @@
+/* commands.c - workspace/executeCommand, and what editors tell us of accepted text.
+ *
+ * Rules    Every command is answered at once, since some editors stand still until then; what it
+ *          leads to follows as notifications. Arguments are numbers that we gave out. */
+#include "core/base/limits.h"
+#include "core/base/log.h"
+#include "core/base/utf8.h"
+#include "lsp/session.h"
+
+static void do_accept(struct session *s, struct json arguments);
+static void do_toggle(struct session *s, struct json arguments);
+static void do_clear_cache(struct session *s, struct json arguments);
+static void do_status(struct session *s, struct json arguments);
+
+#define NAME(lit)                                                                                  \
+    {                                                                                              \
+        lit, sizeof(lit) - 1                                                                       \
+    } /* STR() is no constant */
+const str command_names[] = {NAME("crucible.accept"), NAME("crucible.toggle"),
+                             NAME("crucible.clearCache"), NAME("crucible.status")};
+const size_t n_command_names = sizeof command_names / sizeof command_names[0];
+static void (*const commands[])(struct session *s, struct json arguments) = {
+    do_accept, do_toggle, do_clear_cache, do_status};
+_Static_assert(sizeof commands / sizeof commands[0] ==
+                   sizeof command_names / sizeof command_names[0],
+               "one function each");
+
+void on_execute_command(struct session *s, struct rpc_call *call)
+{
+    struct json name = json_get(call->params, STR("command"));
+    for (size_t i = 0; i < n_command_names; i++) {
+        if (json_str_eq(name, command_names[i])) {
+            if (call->is_request) {
+                rpc_result_null(call);
+            }
+            session_wake(s);
+            commands[i](s, json_get(call->params, STR("arguments")));
+            return;
+        }
+    }
+    log_info(LOG_LSP, "no such command: %s", LOG_SAFE(json_str(name)));
+    if (call->is_request) {
+        rpc_fail(call, RPC_INVALID_PARAMS, "no such command");
+    }
+}
+
+/* -- acceptance -- */
+
+/* The trace serial in a command's arguments; 0 where there is none. */
+static uint64_t read_serial(struct json arguments)
+{
+    struct json first = json_at(arguments, 0);
+    uint64_t serial = 0;
+    if (json_is(first, JSON_STRING)) {
+        return str_to_u64(json_str(first), INT64_MAX, &serial) ? serial : 0;
+    }
+    int64_t n = json_int(first, 0);
+    return n > 0 ? (uint64_t)n : 0;
+}
+
+static struct shown *find_shown(struct session *s, uint64_t serial)
+{
+    for (size_t i = 0; i < SESSION_SHOWN; i++) {
+        if (serial != 0 && s->shown[i].trace == serial) {
+            return &s->shown[i];
+        }
+    }
+    return NULL;
+}
+
+/* The first `n_bytes` of it are in the document now. */
+static void accept_up_to(struct session *s, struct shown *shown, size_t n_bytes)
+{
+    n_bytes = n_bytes < shown->n_bytes ? n_bytes : shown->n_bytes;
+    if (n_bytes > shown->n_accepted) {
+        engine_accepted(s->engine, shown->trace, n_bytes - shown->n_accepted);
+        shown->n_accepted = n_bytes;
+    }
+}
+
+static void do_accept(struct session *s, struct json arguments)
+{
+    struct shown *shown = find_shown(s, read_serial(arguments));
+    if (shown) {
+        accept_up_to(s, shown, SIZE_MAX);
+    }
+}
+
+void on_partially_accepted(struct session *s, struct rpc_call *call)
+{
+    struct json item = json_get(call->params, STR("item"));
+    struct json command = json_get(item, STR("command"));
+    struct shown *shown = find_shown(s, read_serial(json_get(command, STR("arguments"))));
+    int64_t units = json_int(json_get(call->params, STR("acceptedLength")), 0);
+    if (shown && units > 0) { /* UTF-16 units from the start of the text */
+        str text = json_str(json_get(item, STR("insertText")));
+        accept_up_to(s, shown, utf8_offset_of_utf16(text, (size_t)units));
+    }
+}
+
+/* -- the others -- */
+
+static void do_toggle(struct session *s, struct json arguments)
+{
+    (void)arguments;
+    s->is_off = !s->is_off;
+    session_show(s, 3, s->is_off ? STR("Crucible is off for this session") : STR("Crucible is on"));
+    status_changed(s);
+}
+
+static void do_clear_cache(struct session *s, struct json arguments)
+{
+    (void)arguments;
+    engine_clear_cache(s->engine);
+    status_changed(s);
+}
+
+static void do_status(struct session *s, struct json arguments)
+{
+    (void)arguments;
+    struct engine_status status = engine_status(s->engine);
+    struct buf line;
+    buf_init(&line, 4 * KIB);
+    buf_append(&line, s->is_off ? STR("Crucible is off (crucible.toggle)") : STR("Crucible: "));
+    if (!s->is_off) {
+        buf_append(&line, status.message);
+    }
+    if (status.model.len > 0 && !s->is_off) {
+        buf_appendf(&line, " [" STR_FMT "]", STR_ARG(status.model));
+    }
+    if (status.why.len > 0) {
+        buf_appendf(&line, "; last request: " STR_FMT, STR_ARG(status.why));
+    }
+    session_show(s, 3, buf_str(&line));
+    buf_release(&line);
+    buf_clear(&s->status); /* and the notification, changed or not */
+    status_changed(s);
+}

@@ -1,0 +1,36 @@
+/* demo.h - what a run of the demo comes to, for the parts that show it. */
+#ifndef CRUCIBLE_LSP_DEMO_H
+#define CRUCIBLE_LSP_DEMO_H
+
+#include "core/base/metrics.h"
+#include "lsp/cli_room.h"
+
+struct demo_figures {
+    uint64_t run_us;
+    uint64_t n_keys;       /* pressed, accepting included */
+    uint64_t n_accepts;    /* of them */
+    uint64_t n_accepted;   /* characters that came by accepting */
+    uint64_t n_typed;      /* characters that came by typing */
+    uint64_t n_asked;      /* questions to the engine */
+    uint64_t n_from_model; /* answers by a generation of their own */
+    uint64_t n_from_predictor;
+    uint64_t n_riding; /* answers out of a suggestion that was there or on its way */
+    uint64_t n_cached;
+    uint64_t n_empty;
+    uint64_t n_superseded; /* the next key came first */
+    uint64_t n_failed;
+    uint64_t n_upstream;      /* calls to model servers */
+    struct histogram latency; /* of answers with text */
+    char model[128];          /* the last model that answered, "" for none */
+    char last_why[160];       /* of the last question without an answer */
+};
+
+/* The table (or one JSON object) at the end, then how to get a model and the editors' snippets. */
+void demo_report(const struct demo_figures *f, const struct cli_room *room, struct buf *out);
+void demo_report_json(const struct demo_figures *f, const struct cli_room *room, struct buf *out);
+
+/* The configuration of each editor that is installed, with our own path where the program isn't
+ * in PATH. */
+void demo_editors(struct buf *out);
+
+#endif

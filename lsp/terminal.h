@@ -1,0 +1,39 @@
+/* terminal.h - what the commands need to know of the terminal, and frames drawn in place.
+ *
+ * Colours and cursor movement only where stdout is a terminal, NO_COLOR isn't set and TERM isn't
+ * "dumb". Text that comes from files and models is cleaned before it reaches the terminal. */
+#ifndef CRUCIBLE_LSP_TERMINAL_H
+#define CRUCIBLE_LSP_TERMINAL_H
+
+#include "core/base/str.h"
+
+#define TERMINAL_BOLD    "\x1b[1m"
+#define TERMINAL_DIM     "\x1b[2m"
+#define TERMINAL_REVERSE "\x1b[7m"
+#define TERMINAL_PLAIN   "\x1b[0m"
+
+/* Whether escape sequences may be written to stdout. */
+bool terminal_is_rich(void);
+/* Columns and rows of stdout's terminal, 80 x 24 where they can't be told. */
+void terminal_size(unsigned *columns, unsigned *rows);
+/* Appends `text` as it may be shown: no control characters (a tab becomes blanks up to the next
+ * multiple of four, counted from *column), cut at `columns`. Advances *column by the cells used;
+ * wide characters count two. Line ends are for the caller. */
+void terminal_append(struct buf *out, str text, unsigned *column, unsigned columns);
+/* Writes all of it to stdout, around short writes. */
+void terminal_write(str bytes);
+
+/* A block of lines that is drawn again and again at the same place. `{0}` is nothing drawn. */
+struct terminal_frame {
+    unsigned n_lines; /* drawn last time; the cursor stands below them */
+    bool is_hidden;   /* the cursor is */
+};
+/* Draws `lines`, each ended by "\n" and no wider than the terminal, over what was drawn last. */
+void terminal_draw(struct terminal_frame *f, str lines);
+/* After a resize nothing is known of what the terminal did with the old lines: clears and starts
+ * again at the top. */
+void terminal_restart(struct terminal_frame *f);
+/* Shows the cursor again, below the frame, which stays. */
+void terminal_leave(struct terminal_frame *f);
+
+#endif

@@ -1,0 +1,169 @@
+"""test_simulator.py - the measuring instrument is measured first."""
+import http.client
+import json
+import socket
+import time
+
+import pytest
+
+from simulator import Simulator, Truth, pieces_of
+
+TEXT = "int add(int a, int b)\n{\n    return a + b;\n}\n\nint sub(int a, int b)\n{\n    return a - b;\n}\n"
+
+
+@pytest.fixture
+def sim():
+    with Simulator([TEXT]) as simulator:
+        yield simulator
+
+
+def ask(sim, path, body=None, method="POST"):
+    connection = http.client.HTTPConnection("127.0.0.1", sim.port, timeout=5)
+    connection.request(method, path, json.dumps(body) if body is not None else None)
+    response = connection.getresponse()
+    data = response.read()
+    connection.close()
+    return response.status, response.headers, data
+
+
+def events(data):
+    return [e[len("data: "):] for e in data.decode().split("\n\n") if e]
+
+
+def infill(stream=True, **more):
+    return {"input_prefix": TEXT[:TEXT.index("a + b")], "input_suffix": "\n}\n", "stream": stream, **more}
+
+
+def test_pieces_join_to_the_text_and_stay_short():
+    assert "".join(pieces_of(TEXT)) == TEXT
+    assert max(len(p) for p in pieces_of(TEXT)) <= 4
+
+
+def test_truth_stops_where_the_suffix_resumes():
+    assert Truth([TEXT]).after(TEXT[:TEXT.index("a + b")], ";\n}\n\nint sub") == "a + b"
+
+
+def test_truth_knows_a_place_by_its_tail():
+    assert Truth([TEXT]).after("something else\nint sub(int a, int b)\n{\n    return ", ";\n}") == "a - b"
+
+
+def test_truth_is_silent_where_it_knows_nothing():
+    assert Truth([TEXT]).after("\x01", "") == ""
+
+
+def test_infill_streams_the_truth_and_ends_with_stop(sim):
+    status, headers, data = ask(sim, "/infill", infill())
+    assert status == 200 and headers["Content-Type"] == "text/event-stream"
+    parts = [json.loads(e) for e in events(data)]
+    assert "".join(p["content"] for p in parts) == "a + b;"
+    assert parts[-1]["stop"] is True and parts[-1]["stop_type"] == "eos"
+    assert b"[DONE]" not in data
+
+
+def test_infill_whole_has_the_same_text(sim):
+    assert json.loads(ask(sim, "/infill", infill(stream=False))[2])["content"] == "a + b;"
+
+
+def test_completions_end_with_usage_and_done(sim):
+    parts = events(ask(sim, "/v1/completions", {"prompt": "    return a - ", "stream": True})[2])
+    assert parts[-1] == "[DONE]"
+    assert json.loads(parts[-2])["usage"]["completion_tokens"] > 0
+    assert "".join(json.loads(p)["choices"][0]["text"] for p in parts[:-1]) == "b;\n}\n"
+
+
+def test_chat_begins_with_null_content_and_ends_with_empty_choices(sim):
+    sim.script(text="hello")
+    body = {"messages": [{"role": "user", "content": "say hello"}], "stream": True}
+    parts = [json.loads(p) for p in events(ask(sim, "/v1/chat/completions", body)[2])[:-1]]
+    assert parts[0]["choices"][0]["delta"] == {"role": "assistant", "content": None}
+    assert parts[-1]["choices"] == []
+    assert "".join(p["choices"][0]["delta"].get("content") or "" for p in parts[:-1]) == "hello"
+
+
+def test_rendered_prompt_is_taken_apart(sim):
+    prompt = f"<|fim_prefix|>{TEXT[:TEXT.index('a + b')]}<|fim_suffix|>;\n}}\n<|fim_middle|>"
+    assert json.loads(ask(sim, "/completion", {"prompt": prompt})[2])["content"] == "a + b"
+
+
+def test_limits_and_stops_are_kept(sim):
+    limited = json.loads(ask(sim, "/infill", infill(stream=False, n_predict=1))[2])
+    assert limited["content"] == "a" and limited["stop_type"] == "limit"
+    stopped = json.loads(ask(sim, "/infill", infill(stream=False, stop=["+"]))[2])
+    assert stopped["content"] == "a " and stopped["stop_type"] == "word"
+
+
+def test_probes_answer_as_llama_server_does(sim):
+    props = json.loads(ask(sim, "/props", method="GET")[2])
+    assert props["total_slots"] == 4
+    assert json.loads(ask(sim, "/v1/models", method="GET")[2])["data"][0]["id"] == "tinycode"
+    tokens = json.loads(ask(sim, "/tokenize", {"content": "<|fim_prefix|>", "parse_special": True})[2])["tokens"]
+    assert len(tokens) == 1
+    assert ask(sim, "/api/tags", method="GET")[0] == 404
+
+
+def test_openai_kind_has_no_native_paths():
+    with Simulator([TEXT], kind="openai", key="k") as sim:
+        assert ask(sim, "/v1/models", method="GET")[0] == 401
+        sim.key = ""
+        assert ask(sim, "/props", method="GET")[0] == 404
+        assert ask(sim, "/infill", infill())[0] == 404
+
+
+def test_loading_counts_down(sim):
+    sim.script(loading=2)
+    assert [ask(sim, "/health", method="GET")[0] for _ in range(3)] == [503, 503, 200]
+
+
+def test_cut_at_ends_after_exactly_that_many_bytes(sim):
+    for k in (1, 17, 100):
+        sim.script(cut_at=k)
+        with pytest.raises(http.client.IncompleteRead):
+            ask(sim, "/infill", infill())
+        assert sim.generations[-1]["n_bytes"] == k and sim.generations[-1]["outcome"] == "cut"
+
+
+def test_slices_change_nothing_but_the_packets(sim):
+    plain = ask(sim, "/infill", infill())[2]
+    sim.script(slice=3)
+    assert ask(sim, "/infill", infill())[2] == plain
+
+
+def test_scripts_in_a_row_are_used_up_but_the_last(sim):
+    sim.script({"status": 500}, {"status": 429, "headers": {"Retry-After": "1"}}, {})
+    assert [ask(sim, "/infill", infill())[0] for _ in range(4)] == [500, 429, 200, 200]
+
+
+def test_client_that_closes_is_logged_with_what_it_got(sim):
+    sim.script(token_ms=20, text="abcd " * 100)
+    client = socket.create_connection(("127.0.0.1", sim.port))
+    body = json.dumps(infill()).encode()
+    client.sendall(b"POST /infill HTTP/1.1\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+    assert sim.wait(lambda: sim.generations and sim.generations[0]["n_tokens"] >= 3)
+    closed = time.monotonic()
+    client.close()
+    assert sim.wait(lambda: sim.generations[0]["outcome"] == "aborted")
+    assert 3 <= sim.generations[0]["n_tokens"] < 20
+    assert sim.generations[0]["ended"] - closed < 0.2
+
+
+def test_control_paths_script_and_show_the_log(sim):
+    assert ask(sim, "/_sim/script", {"status": 502})[0] == 200
+    assert ask(sim, "/infill", infill())[0] == 502
+    log = json.loads(ask(sim, "/_sim/log", method="GET")[2])
+    assert [r["path"] for r in log["requests"]] == ["/infill"]
+    ask(sim, "/_sim/reset", {})
+    assert sim.log == []
+
+
+def test_one_slot_serves_one_after_the_other():
+    with Simulator([TEXT], slots=1) as sim:
+        sim.script(first_ms=80)
+        body = json.dumps(infill()).encode()
+        clients = [socket.create_connection(("127.0.0.1", sim.port)) for _ in range(2)]
+        for client in clients:
+            client.sendall(b"POST /infill HTTP/1.1\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+        assert sim.wait(lambda: len([e for e in sim.generations if e["outcome"] == "done"]) == 2)
+        first, second = sim.generations
+        assert second["first"] - first["first"] > 0.07
+        for client in clients:
+            client.close()
