@@ -211,18 +211,37 @@ static bool stand_in(struct engine *e, struct asked *a)
 
 /* -- deciding who answers -- */
 
-/* Takes off to the model, or says why nobody can answer. */
+/* No model is there right now: the predictor's word, or patience where one may come, or silence. */
+static void do_without(struct engine *e, struct asked *a, const struct route *r)
+{
+    bool is_settled = upstream_is_settled(e->options.upstream);
+    bool may_come = r->state == ROUTE_LOADING || !is_settled;
+    if (a->state != ASKED_WAITING) {
+        trace_why(&e->trace, a->trace, "%s%s", may_come ? "waiting: " : "", r->message);
+    }
+    /* Editors ask once per edit: while the first look lasts, a model may fill the one reply better.
+     */
+    bool is_patient = !is_settled && clock_now_us() < a->budget_us;
+    if (!is_patient && stand_in(e, a)) {
+        return;
+    }
+    a->state = may_come ? ASKED_WAITING : ASKED_REFUSED;
+    if (!may_come) {
+        engine_queue(e, a);
+    }
+}
+
+/* Takes off to the model, if one is there. */
 static void depart(struct engine *e, struct asked *a)
 {
     struct open_document *doc = document_of(e, a);
+    if (doc == NULL) { /* closed: its questions have been cancelled */
+        return;
+    }
     struct route r = route_inline(e->options.upstream, a->settings, buf_str(&a->wish),
                                   a->is_explicit, leg_can_fill);
-    if (doc == NULL || r.state != ROUTE_READY) {
-        trace_why(&e->trace, a->trace, "%s", doc == NULL ? "document closed" : r.message);
-        if (!stand_in(e, a)) {
-            a->state = ASKED_REFUSED;
-            engine_queue(e, a);
-        }
+    if (r.state != ROUTE_READY) {
+        do_without(e, a, &r);
         return;
     }
     uint64_t model = leg_model(&r);
@@ -395,10 +414,23 @@ static void consider_riding(struct engine *e, struct asked *a, uint64_t now_us)
     }
 }
 
+static void consider_waiting(struct engine *e, struct asked *a, uint64_t now_us)
+{
+    if (now_us >= a->budget_us && stand_in(e, a)) {
+        return;
+    }
+    if (now_us >= a->hard_us) {
+        finish_silent(e, a);
+    }
+}
+
 static void consider(struct engine *e, struct asked *a, uint64_t now_us)
 {
     switch (a->state) {
     case ASKED_SCOUTING:
+        break;
+    case ASKED_WAITING:
+        consider_waiting(e, a, now_us);
         break;
     case ASKED_RIDING:
         consider_riding(e, a, now_us);
@@ -775,11 +807,24 @@ void engine_configure(struct engine *e, struct settings *s)
     engine_on_upstream(e);
 }
 
-void engine_on_upstream(struct engine *e)
+static void notify(struct engine *e)
 {
     if (e->options.on_status != NULL) {
         e->options.on_status(e->options.user);
     }
+}
+
+void engine_on_upstream(struct engine *e)
+{
+    struct asked *a, *next;
+    HASH_ITER(hh, e->asked, a, next)
+    {
+        if (a->state == ASKED_WAITING) {
+            depart(e, a);
+        }
+    }
+    engine_arm(e);
+    notify(e);
 }
 
 void engine_note_busy(struct engine *e)
@@ -787,7 +832,7 @@ void engine_note_busy(struct engine *e)
     bool is_busy = e->legs != NULL;
     if (is_busy != e->was_busy) {
         e->was_busy = is_busy;
-        engine_on_upstream(e);
+        notify(e);
     }
 }
 

@@ -17,6 +17,7 @@
 
 enum asked_state {
     ASKED_SCOUTING, /* the predictor is being asked */
+    ASKED_WAITING,  /* for a model that loads, or for the first look at the endpoints */
     ASKED_RIDING,   /* aboard a flight */
     ASKED_REFUSED,  /* will be answered with silence, trace says why */
     ASKED_CANCELLED /* will be answered with ERR_CANCELLED */

@@ -209,7 +209,7 @@ void completion_write(struct ask *a, const struct open_document *doc, const stru
     json_key_bool(w, STR("isIncomplete"), a != NULL);
     json_key(w, STR("items"));
     json_begin_array(w);
-    if (answer) {
+    if (answer && doc) {
         write_item(a, doc, answer, w);
     }
     json_end_array(w);

@@ -17,7 +17,6 @@
 #include "core/base/clock.h"
 #include "core/base/limits.h"
 #include "core/base/log.h"
-#include "core/upstream/http.h"
 
 #define CONSENTS_MAX   1000u
 #define FILE_MAX_BYTES (1u * MIB)
@@ -117,14 +116,19 @@ static void append_list(struct buf *out, const str *items, size_t n)
     }
 }
 
+/* "scheme://host:port" of a URL that the settings let pass: no user name, a plain host. */
+static str origin_of(str url)
+{
+    size_t scheme = str_find(url, STR("://"), 0);
+    return scheme == SIZE_MAX ? STR("") : str_sub(url, 0, str_find_char(url, '/', scheme + 3));
+}
+
 /* False where the endpoint has no origin that could be named. */
 static bool describe(const struct endpoint_settings *e, struct consent_question *out)
 {
-    struct arena arena = {0};
-    str origin, base_path;
+    str origin = origin_of(e->url);
     *out = (struct consent_question){.origin = ""};
-    bool is_good = http_parse_url(e->url, &arena, &origin, &base_path, NULL) == ERR_OK &&
-                   origin.len < sizeof out->origin;
+    bool is_good = origin.len > 0 && origin.len < sizeof out->origin;
     if (is_good) {
         memcpy(out->origin, origin.ptr, origin.len);
         (void)snprintf(out->name, sizeof out->name, STR_FMT, STR_ARG(e->name));
@@ -139,7 +143,6 @@ static bool describe(const struct endpoint_settings *e, struct consent_question 
         digest_sha256(buf_str(&text), out->digest);
         buf_release(&text);
     }
-    arena_release(&arena);
     return is_good;
 }
 

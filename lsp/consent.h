@@ -24,7 +24,7 @@ void consent_destroy(struct consent *c);
 void consent_apply(struct consent *c, struct settings *fresh);
 
 struct consent_question {
-    char origin[256]; /* "https://models.example.com:443" */
+    char origin[256]; /* "https://models.example.com:8443", as written */
     char name[128];   /* of the endpoint */
     char digest[DIGEST_HEX_BYTES];
 };

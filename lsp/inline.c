@@ -98,7 +98,7 @@ void inline_write(struct ask *a, const struct open_document *doc, const struct a
     json_begin_object(w);
     json_key(w, STR("items"));
     json_begin_array(w);
-    if (answer) {
+    if (answer && doc) {
         write_item(a, doc, answer, w);
     }
     json_end_array(w);

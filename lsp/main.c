@@ -45,14 +45,14 @@ static bool is_question(const char *arg)
 
 int main(int argc, char **argv)
 {
+    char help[] = "--help";
     if (argc > 1 && argv[1][0] != '-') {
         return cli_run(argc, argv);
     }
     struct server_options options = {.providers = provider_table};
     for (int i = 1; i < argc; i++) {
         if (is_question(argv[i])) {
-            char *question[] = {argv[0], argv[i][1] == 'h' ? (char[]){"--help"} : argv[i], NULL};
-            return cli_run(2, question);
+            return cli_run(2, (char *[]){argv[0], argv[i][1] == 'h' ? help : argv[i], NULL});
         }
         if (!read_option(&options, argc, argv, &i)) {
             log_info(LOG_MAIN, "unknown flag ignored: %s", LOG_SAFE(str_from(argv[i])));

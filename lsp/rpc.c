@@ -352,7 +352,7 @@ void rpc_cancel(struct rpc *r, struct json params)
 
 void rpc_cancel_all(struct rpc *r)
 {
-    struct rpc_pending *p, *next;
+    struct rpc_pending *p = NULL, *next = NULL;
     HASH_ITER(hh, r->pending, p, next)
     {
         cancel_pending(p);

@@ -113,7 +113,7 @@ static void forget_document(struct session *s, struct session_document *doc)
 
 void sync_release(struct session *s)
 {
-    struct session_document *doc, *next;
+    struct session_document *doc = NULL, *next = NULL;
     HASH_ITER(hh, s->by_key, doc, next)
     {
         forget_document(s, doc);

@@ -143,7 +143,7 @@ static enum err normalise_file(str rest, struct buf *key, str *path)
 
 enum err uri_normalise(str uri, struct buf *key, str *path)
 {
-    str unused;
+    str unused = {"", 0};
     path = path ? path : &unused;
     *path = str_of("", 0);
     buf_clear(key);

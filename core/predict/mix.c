@@ -14,7 +14,7 @@
 
 #include "core/base/memory.h"
 
-#define MAX_CANDIDATES 56u
+#define MAX_CANDIDATES   56u
 #define MAX_PREFIX_WORDS 48u
 #define MIN_PREFIX_BYTES 2u
 
@@ -45,8 +45,8 @@ struct tally {
     struct candidate items[MAX_CANDIDATES];
     size_t n;
     float totals[N_MIX_CLASSES][NGRAM_N_ORDERS];
-    double escape;                 /* what is left to tokens not seen in any context */
-    double unknown;                /* part of it for words not seen at all */
+    double escape;  /* what is left to tokens not seen in any context */
+    double unknown; /* part of it for words not seen at all */
 };
 
 void mix_add(struct mix *m, const struct ngrams *ngrams, enum mix_class source_class, float weight)
@@ -286,24 +286,18 @@ static double novel_share(const struct mix_params *params, enum mix_pending pend
     return share;
 }
 
-/* How often the blend was right on code it hadn't seen, for each probability that it stated.
- * Where only short contexts agree, punctuation is less certain than it seems. */
+/* How often the blend was right on code it hadn't seen, for each probability that it stated, by
+ * the length of the match: up to 3 tokens, up to 8, longer. */
 static double calibrated(const struct candidate *c, double p)
 {
-    enum { N_KNOTS = 13 };
-    static const double from[N_KNOTS] = {0,     0.55,  0.65,   0.75,   0.825,   0.876, 0.926,
-                                         0.966, 0.985, 0.9975, 0.9997, 0.99999, 1};
-    static const double to[2][3][N_KNOTS] = {
-        {{0, 0.53, 0.65, 0.77, 0.80, 0.88, 0.92, 0.95, 0.97, 0.98, 0.985, 0.99, 0.99},
-         {0, 0.55, 0.66, 0.77, 0.84, 0.87, 0.90, 0.94, 0.965, 0.98, 0.992, 0.998, 0.999},
-         {0, 0.56, 0.65, 0.77, 0.88, 0.91, 0.955, 0.97, 0.97, 0.985, 0.997, 0.998, 0.999}},
-        {{0, 0.47, 0.54, 0.64, 0.66, 0.70, 0.73, 0.80, 0.85, 0.90, 0.93, 0.95, 0.96},
-         {0, 0.55, 0.67, 0.74, 0.82, 0.84, 0.87, 0.875, 0.875, 0.89, 0.92, 0.995, 0.998},
-         {0, 0.60, 0.68, 0.77, 0.88, 0.92, 0.925, 0.94, 0.95, 0.96, 0.965, 0.972, 0.997}}};
-    char first = ngrams_text(c->ngrams, c->word).ptr[0];
-    bool is_punctuation = first != '\n' && !token_is_word_byte(first);
-    size_t length = c->n_order <= 2 ? 0 : c->n_order <= 5 ? 1 : 2;
-    const double *line = to[is_punctuation][length];
+    enum { N_KNOTS = 12 };
+    static const double from[N_KNOTS] = {0,     0.55,  0.65,  0.75,   0.825,  0.876,
+                                         0.926, 0.966, 0.985, 0.9975, 0.9997, 1};
+    static const double to[3][N_KNOTS] = {
+        {0, 0.49, 0.60, 0.74, 0.80, 0.85, 0.87, 0.92, 0.965, 0.985, 0.99, 0.995},
+        {0, 0.54, 0.67, 0.77, 0.835, 0.87, 0.925, 0.955, 0.975, 0.987, 0.998, 0.999},
+        {0, 0.50, 0.65, 0.80, 0.86, 0.88, 0.95, 0.967, 0.985, 0.991, 0.999, 0.9995}};
+    const double *line = to[c->n_order <= 2 ? 0 : c->n_order <= 5 ? 1 : 2];
     size_t i = 1;
     while (i < N_KNOTS - 1 && p > from[i]) {
         i++;

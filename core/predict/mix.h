@@ -9,7 +9,7 @@
 
 #include "core/predict/ngram.h"
 
-#define MIX_MAX_STEPS 320u   /* tokens pushed after the context */
+#define MIX_MAX_STEPS   320u /* tokens pushed after the context */
 #define MIX_MAX_SOURCES 24u
 
 enum mix_class { MIX_WORKSPACE, MIX_DOCUMENT, MIX_SCOPE, N_MIX_CLASSES };
@@ -18,13 +18,13 @@ struct mix_params {
     /* How many places' worth the blend so far counts against the places of one level. */
     double back[N_MIX_CLASSES][NGRAM_N_ORDERS];
     double growth[N_MIX_CLASSES]; /* what twice the places say, at most 2 times as much */
-    double spread;      /* how much more for each different token seen at the level */
-    double novel;       /* share of what no level explains that begins as was typed ... */
-    double novel_decay; /* ... and how it falls with each byte typed */
+    double spread;                /* how much more for each different token seen at the level */
+    double novel;                 /* share of what no level explains that begins as was typed ... */
+    double novel_decay;           /* ... and how it falls with each byte typed */
     double word_weight[N_MIX_CLASSES]; /* of a known word with that beginning, per occurrence ... */
-    double word_back;  /* ... against all that aren't known ... */
-    double word_decay; /* ... which are fewer with each byte typed */
-    double space_novel; /* as novel, where only a space was typed */
+    double word_back;                  /* ... against all that aren't known ... */
+    double word_decay;                 /* ... which are fewer with each byte typed */
+    double space_novel;                /* as novel, where only a space was typed */
 };
 extern const struct mix_params MIX_PARAMS;
 
@@ -32,7 +32,7 @@ struct mix_span {
     uint32_t start, end; /* tokens */
 };
 struct mix_source {
-    const struct ngrams *ngrams;   /* borrowed */
+    const struct ngrams *ngrams; /* borrowed */
     enum mix_class source_class;
     float weight;                  /* of one place */
     const struct mix_span *hidden; /* borrowed, ascending: places that don't count */
@@ -50,9 +50,9 @@ struct mix {
 };
 
 enum mix_pending { /* what stands before the cursor that belongs to the token asked about */
-    MIX_NOTHING,
-    MIX_SPACE, /* one space */
-    MIX_PREFIX /* the beginning of a word, or all of it */
+                   MIX_NOTHING,
+                   MIX_SPACE, /* one space */
+                   MIX_PREFIX /* the beginning of a word, or all of it */
 };
 struct mix_guess {
     str text; /* of the whole token; borrows a source */

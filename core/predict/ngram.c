@@ -17,12 +17,12 @@
 #include "core/base/hash.h"
 #include "core/base/memory.h"
 
-#define SAMPLE_PLACES 28u   /* of one order, in one set */
-#define ENOUGH_PLACES 64u   /* shorter contexts are not asked after this many */
+#define SAMPLE_PLACES   28u /* of one order, in one set */
+#define ENOUGH_PLACES   64u /* shorter contexts are not asked after this many */
 #define CHAIN_MAX_STEPS 300u
-#define TOKEN_BYTES 8u      /* tokens, order */
-#define WORD_BYTES 40u      /* words, slots at their emptiest, sorted, starts */
-#define SORT_SMALL 10u
+#define TOKEN_BYTES     8u  /* tokens, order */
+#define WORD_BYTES      40u /* words, slots at their emptiest, sorted, starts */
+#define SORT_SMALL      10u
 
 const uint8_t NGRAM_ORDERS[NGRAM_N_ORDERS] = {1, 2, 3, 4, 6, 8, 12, 16, 24};
 
@@ -165,7 +165,8 @@ bool ngrams_add(struct ngrams *g, str path, str text, const atomic_bool *is_canc
     push_token(g, 0);
     uint32_t start = g->n_tokens;
     while (tokenizer_next(&t, &token)) {
-        if (finished_bytes(g) + 256 > g->max_bytes || (g->n_tokens % 1024 == 0 && is_set(is_cancelled))) {
+        if (finished_bytes(g) + 256 > g->max_bytes ||
+            (g->n_tokens % 1024 == 0 && is_set(is_cancelled))) {
             is_whole = false;
             break;
         }
@@ -177,8 +178,8 @@ bool ngrams_add(struct ngrams *g, str path, str text, const atomic_bool *is_canc
     }
     if (path.len > 0) {
         g->files = grow(g->files, g->n_files, &g->cap_files, sizeof(*g->files));
-        g->files[g->n_files++] = (struct ngram_file){xstrndup(path.ptr, path.len), hash_str(path),
-                                                     start, g->n_tokens};
+        g->files[g->n_files++] =
+            (struct ngram_file){xstrndup(path.ptr, path.len), hash_str(path), start, g->n_tokens};
     }
     return is_whole;
 }
@@ -218,7 +219,8 @@ static void sort_small(const struct ngrams *g, uint32_t *places, size_t n, uint3
     }
 }
 
-static uint32_t median_word(const struct ngrams *g, const uint32_t *places, size_t n, uint32_t depth)
+static uint32_t median_word(const struct ngrams *g, const uint32_t *places, size_t n,
+                            uint32_t depth)
 {
     uint32_t a = word_before(g, places[n / 4], depth);
     uint32_t b = word_before(g, places[n / 2], depth);
@@ -492,7 +494,8 @@ static size_t sample(const struct ngrams *g, struct span s, size_t max, uint8_t 
     return n_taken;
 }
 
-size_t ngrams_find(const struct ngrams *g, const uint32_t *context, size_t n, struct ngram_hit *hits)
+size_t ngrams_find(const struct ngrams *g, const uint32_t *context, size_t n,
+                   struct ngram_hit *hits)
 {
     if (n == 0 || context[n - 1] == 0 || g->starts == NULL) {
         return 0;

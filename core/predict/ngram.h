@@ -15,9 +15,9 @@
 
 #include "core/predict/token.h"
 
-#define NGRAM_MAX_ORDER 24u /* tokens of context that are compared */
-#define NGRAM_N_ORDERS 9u   /* orders that are told apart */
-#define NGRAM_MAX_HITS 192u /* places looked at for one token */
+#define NGRAM_MAX_ORDER 24u  /* tokens of context that are compared */
+#define NGRAM_N_ORDERS  9u   /* orders that are told apart */
+#define NGRAM_MAX_HITS  192u /* places looked at for one token */
 
 struct ngram_word {
     uint64_t hash;   /* of the text */

@@ -21,9 +21,9 @@
 #include "core/predict/suggest.h"
 #include "core/predict/workspace.h"
 
-#define MAX_ROOTS 16u
-#define MAX_OTHER_DOCUMENTS 6u
-#define MAX_SCOPE_BYTES (1u << 20)
+#define MAX_ROOTS             16u
+#define MAX_OTHER_DOCUMENTS   6u
+#define MAX_SCOPE_BYTES       (1u << 20)
 #define OTHER_DOCUMENT_WEIGHT 1.5f
 
 /* Shared by the predictor and its jobs; whoever drops the last reference frees it. */
@@ -52,13 +52,13 @@ struct learned {
 struct job {
     struct predictor *predictor; /* NULL once that is gone; the loop's thread only */
     struct gate *gate;
-    struct job *next;            /* of the predictor's */
+    struct job *next; /* of the predictor's */
     atomic_bool is_cancelled;
     bool is_scan;
-    uint64_t document;           /* whose text it is */
-    char *text;                  /* owned: the document's text, or the root's path */
+    uint64_t document; /* whose text it is */
+    char *text;        /* owned: the document's text, or the root's path */
     size_t n_text;
-    uint64_t *open_paths;        /* owned */
+    uint64_t *open_paths; /* owned */
     size_t n_open_paths;
     struct predictor_options options;
     size_t max_bytes;
@@ -347,8 +347,7 @@ static void hide_open_files(struct predictor *p)
         for (uint32_t k = 0; k < root->ngrams.n_files; k++) {
             const struct ngram_file *file = &root->ngrams.files[k];
             if (is_open_path(p, file->hash)) {
-                root->hidden =
-                    xrealloc(root->hidden, (root->n_hidden + 1) * sizeof(*root->hidden));
+                root->hidden = xrealloc(root->hidden, (root->n_hidden + 1) * sizeof(*root->hidden));
                 root->hidden[root->n_hidden++] = (struct mix_span){file->start, file->end};
             }
         }

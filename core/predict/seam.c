@@ -46,8 +46,8 @@ size_t seam_rest(str line, str rest)
         char c = line.ptr[i];
         bool is_inside_word = i > 0 && token_is_word_byte(c) && token_is_word_byte(line.ptr[i - 1]);
         bool is_open_end = depth == 0 && is_closer(c) && c == rest.ptr[0];
-        if (is_open_end || (depth == 0 && !is_inside_word &&
-                            is_overlap(str_sub(line, i, line.len), rest))) {
+        if (is_open_end ||
+            (depth == 0 && !is_inside_word && is_overlap(str_sub(line, i, line.len), rest))) {
             return str_trim_end(str_sub(line, 0, i)).len;
         }
         depth += c == '(' || c == '[' || c == '{';

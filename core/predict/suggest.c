@@ -15,20 +15,20 @@
 #include "core/predict/seam.h"
 
 #define MAX_LINE_TOKENS 48u
-#define MAX_TEXT_BYTES 4096u
-#define MAX_LINE_BYTES 240u
-#define MIN_VISIBLE 3u
-#define MIN_STEP_P 0.3
+#define MAX_TEXT_BYTES  4096u
+#define MAX_LINE_BYTES  240u
+#define MIN_VISIBLE     3u
+#define MIN_STEP_P      0.3
 /* Further lines need a match of this many tokens and these probabilities. */
-#define BLOCK_MIN_MATCH 8u
-#define BLOCK_MIN_STEP_P 0.75
-#define BLOCK_MIN_P 0.5
+#define BLOCK_MIN_MATCH  8u
+#define BLOCK_MIN_STEP_P 0.85
+#define BLOCK_MIN_P      0.65
 /* Finding the cursor's place in an older copy of its document. */
-#define HOME_CONTEXT 64u
-#define HOME_MIN_MATCH 8u
-#define SYNC_TOKENS 8u
-#define SYNC_MAX_BYTES 512u
-#define SYNC_MAX_TOKENS 4096u
+#define HOME_CONTEXT        64u
+#define HOME_MIN_MATCH      8u
+#define SYNC_TOKENS         8u
+#define SYNC_MAX_BYTES      512u
+#define SYNC_MAX_TOKENS     4096u
 #define SYNC_UNKNOWN_TOKENS 128u
 
 struct step {
@@ -317,8 +317,8 @@ static unsigned indentation_column(str line)
  * code that wasn't learned. */
 static double honest(double p)
 {
-    static const double from[] = {0, 0.62, 0.76, 0.85, 0.91, 1};
-    static const double to[] = {0, 0.50, 0.70, 0.80, 0.86, 0.92};
+    static const double from[] = {0, 0.62, 0.76, 0.85, 0.925, 1};
+    static const double to[] = {0, 0.50, 0.70, 0.80, 0.84, 0.92};
     size_t i = 1;
     while (i < sizeof(from) / sizeof(from[0]) - 1 && p > from[i]) {
         i++;

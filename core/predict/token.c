@@ -15,8 +15,8 @@
 #include "core/base/utf8.h"
 
 #define INDENTATION_SAMPLE_BYTES 16384u
-#define BLANK_MAX_BYTES 40u
-#define COLUMN_MAX 400u
+#define BLANK_MAX_BYTES          40u
+#define COLUMN_MAX               400u
 
 static const char OPERATORS[][4] = {
     "...", "===", "!==", "<<=", ">>=", "**=", "\"\"\"", "'''", "```", "->", "==", "!=", "<=",
@@ -231,8 +231,8 @@ static enum token_kind take_punctuation(struct tokenizer *t)
 bool token_may_grow(str text)
 {
     for (size_t i = 0; text.len > 0 && i < sizeof(OPERATORS) / sizeof(OPERATORS[0]); i++) {
-        str operator = str_from(OPERATORS[i]);
-        if (operator.len > text.len && str_starts_with(operator, text)) {
+        str operator= str_from(OPERATORS[i]);
+        if (operator.len> text.len && str_starts_with(operator, text)) {
             return true;
         }
     }
@@ -243,7 +243,8 @@ bool tokenizer_next(struct tokenizer *t, struct token *out)
 {
     size_t n = blank_run(t->text, t->at);
     size_t start = t->at + n;
-    if (start >= t->text.len && n < 2) {
+    bool is_blank_token = n >= 2 || (n == 1 && t->text.ptr[start - 1] != ' ');
+    if (start >= t->text.len && !is_blank_token) {
         t->has_space_left = n == 1;
         t->at = t->text.len;
         return false;
@@ -253,7 +254,7 @@ bool tokenizer_next(struct tokenizer *t, struct token *out)
         take_line_end(t, out);
         return true;
     }
-    if (n >= 2 || (n == 1 && t->text.ptr[start - 1] != ' ')) {
+    if (is_blank_token) {
         bool is_kept = n <= BLANK_MAX_BYTES && memchr(t->text.ptr + start - n, '\r', n) == NULL;
         out->kind = is_kept ? TOKEN_BLANK : TOKEN_OPAQUE;
         out->has_space = false;

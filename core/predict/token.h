@@ -10,7 +10,7 @@
 
 #include "core/base/str.h"
 
-#define TOKEN_MAX_BYTES 64 /* longer words are opaque */
+#define TOKEN_MAX_BYTES   64 /* longer words are opaque */
 #define TOKEN_TAB_COLUMNS 8
 
 enum token_kind {

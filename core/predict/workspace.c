@@ -21,15 +21,15 @@
 #include "core/base/memory.h"
 #include "core/predict/ignore.h"
 
-#define MAX_DEPTH 24u
-#define MAX_PATH_BYTES 4096u
-#define MAX_IGNORE_BYTES (64u << 10)
-#define MAX_FOUND_PER_FILE 8u /* names remembered for each file that may be read */
-#define MAX_AVERAGE_LINE 300u
+#define MAX_DEPTH           24u
+#define MAX_PATH_BYTES      4096u
+#define MAX_IGNORE_BYTES    (64u << 10)
+#define MAX_FOUND_PER_FILE  8u /* names remembered for each file that may be read */
+#define MAX_AVERAGE_LINE    300u
 #define BINARY_SAMPLE_BYTES 4096u
 
 struct found {
-    char *path; /* owned; relative to the root */
+    char *path;    /* owned; relative to the root */
     int64_t mtime; /* seconds */
     size_t size;
 };
@@ -44,8 +44,8 @@ struct walk {
 
 /* Written by machines, whatever their form. */
 static const char *const SKIPPED_ENDINGS[] = {
-    ".lock", ".map", ".svg",  ".csv", ".tsv",  ".log",       ".min.js", ".min.css", ".patch",
-    ".diff", ".po",  ".json", ".sum", ".snap", ".geojson",   ".ipynb",  ".pbxproj", ".xml",
+    ".lock", ".map", ".svg",  ".csv", ".tsv",  ".log",     ".min.js", ".min.css", ".patch",
+    ".diff", ".po",  ".json", ".sum", ".snap", ".geojson", ".ipynb",  ".pbxproj", ".xml",
 };
 static const char *const SKIPPED_NAMES[] = {"node_modules", "__pycache__", "venv"};
 
@@ -323,7 +323,8 @@ static bool learn_file(const struct workspace_scan *scan, int root, const char *
     buf_append(&path, str_from(relative));
     bool has_room = true;
     if (!is_open(scan, hash_str(buf_str(&path))) && !is_excluded(scan, str_from(relative)) &&
-        read_whole(root, relative, scan->max_file_bytes, text) && workspace_is_text(buf_str(text))) {
+        read_whole(root, relative, scan->max_file_bytes, text) &&
+        workspace_is_text(buf_str(text))) {
         has_room = ngrams_add(out, buf_str(&path), buf_str(text), scan->is_cancelled, NULL);
     }
     buf_release(&path);

@@ -6,8 +6,8 @@
 #include "core/predict/ngram.h"
 
 struct workspace_scan {
-    str root;                /* absolute path, borrowed */
-    size_t max_bytes;        /* of the finished index */
+    str root;         /* absolute path, borrowed */
+    size_t max_bytes; /* of the finished index */
     size_t max_file_bytes;
     unsigned max_files;
     unsigned max_scan_ms;

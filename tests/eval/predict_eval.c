@@ -18,11 +18,11 @@
 #include "core/base/metrics.h"
 #include "core/predict/suggest.h"
 
-#define N_FOLDS 5u
-#define N_BUCKETS 7u
-#define LEARN_LINES 100u
+#define N_FOLDS      5u
+#define N_BUCKETS    7u
+#define LEARN_LINES  100u
 #define HIDDEN_LINES 3u
-#define SHOWN 0.8
+#define SHOWN        0.8
 
 struct file {
     str path, text;
@@ -102,8 +102,8 @@ static void count_lines(struct tally *t, str proposed, str truth)
     bool is_right = str_next(&proposed, '\n', &line) && str_next(&truth, '\n', &true_line) &&
                     str_eq(str_trim_end(line), str_trim_end(true_line));
     while (str_next(&proposed, '\n', &line)) {
-        is_right = is_right && str_next(&truth, '\n', &true_line) &&
-                   str_eq(line, str_trim_end(true_line));
+        is_right =
+            is_right && str_next(&truth, '\n', &true_line) && str_eq(line, str_trim_end(true_line));
         t->n_lines++;
         t->n_lines_right += is_right;
     }
@@ -112,7 +112,8 @@ static void count_lines(struct tally *t, str proposed, str truth)
 static void show(str before, const struct prediction *p, str truth, bool is_right)
 {
     printf("%.2f %s\n" STR_FMT "[" STR_FMT "]\n  true: " STR_FMT "\n", p->confidence,
-           is_right ? "right" : "wrong", STR_ARG(str_sub(before, before.len > 60 ? before.len - 60 : 0, before.len)),
+           is_right ? "right" : "wrong",
+           STR_ARG(str_sub(before, before.len > 60 ? before.len - 60 : 0, before.len)),
            STR_ARG(p->text), STR_ARG(line_end_cut(truth)));
 }
 
@@ -266,7 +267,8 @@ static void print_table(const struct tally *t)
                percent(b->n_right, b->n), percent(b->n_whole, b->n_right));
     }
     printf("sure ones right %.1f %%; their further lines: %u, right %.1f %%\n",
-           percent(t->n_shown_right, t->n_shown), t->n_lines, percent(t->n_lines_right, t->n_lines));
+           percent(t->n_shown_right, t->n_shown), t->n_lines,
+           percent(t->n_lines_right, t->n_lines));
     printf("typing: %u characters with %u keys (%.1f %% saved), wrong ones shown per 100 "
            "characters: %.2f\n",
            t->n_chars, t->n_keys, percent(t->n_chars - t->n_keys, t->n_chars),

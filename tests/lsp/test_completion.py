@@ -4,7 +4,7 @@ import time
 import pytest
 
 from client import REQUEST_CANCELLED, SLOWNESS, initialize_params, items_of, offset_of
-from conftest import TRUTH
+from fixtures import TRUTH
 
 NO_GHOST = {"params": initialize_params(("utf-8",), inline=False)}
 

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from client import REQUEST_CANCELLED, SLOWNESS, applied, initialize_params, items_of, position_of
-from conftest import TRUTH, settings_for
+from fixtures import TRUTH, settings_for
 
 ENCODINGS = ["utf-8", "utf-16", "utf-32"]
 
@@ -31,8 +31,7 @@ def test_range_is_in_the_encoding_agreed_on(served, sim, encoding):
     text = "x = '😀é漢'; y = "
     sim.script(text="f(x);")
     server = served(params=initialize_params((encoding,)))
-    if server.capabilities.get("positionEncoding", "utf-16") != encoding:
-        pytest.skip(f"the server doesn't take {encoding}")
+    assert server.capabilities.get("positionEncoding", "utf-16") == encoding
     server.open("file:///w/a.py", text, "python")
     items = server.inline("file:///w/a.py", *position_of(text, len(text), encoding))
     assert items and applied(text, items[0], encoding) == text + "f(x);"
@@ -93,12 +92,13 @@ def test_unknown_document_gets_an_empty_answer(served, sim):
 
 
 # -- riding --
-def test_typing_through_the_suggestion_asks_nobody_again(served, sim, document):
+@pytest.mark.parametrize("trigger", [1, 2])
+def test_typing_through_the_suggestion_asks_nobody_again(served, sim, document, trigger):
     hole = "node->weight;"
     server = served()
     uri, text, line, character = document("        count += ", hole)
     server.open(uri, text)
-    assert applied(text, server.inline(uri, line, character)[0]) == TRUTH
+    assert applied(text, server.inline(uri, line, character, trigger)[0]) == TRUTH
     asked = len(sim.generations)
     for i, letter in enumerate(hole[:-1]):
         type_text(server, uri, 2 + i, line, character + i, letter)

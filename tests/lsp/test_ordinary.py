@@ -5,7 +5,7 @@ from lsprotocol import types
 from pytest_lsp import ClientServerConfig, client_capabilities
 
 import client
-from conftest import TRUTH, settings_for
+from fixtures import TRUTH, settings_for
 
 
 @pytest_asyncio.fixture

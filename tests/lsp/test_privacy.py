@@ -8,7 +8,7 @@ import time
 import pytest
 
 from client import initialize_params, items_of
-from conftest import settings_for
+from fixtures import settings_for
 
 CANARY = "canary-7f3a9c21e4"
 SECRET_TEXT = f"PASSWORD={CANARY}\nTOKEN="

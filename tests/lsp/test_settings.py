@@ -9,7 +9,7 @@ import time
 import pytest
 
 from client import NO_ANSWER, SLOWNESS, frame, initialize_params, items_of
-from conftest import settings_for
+from fixtures import settings_for
 
 # (what the user's file says, the key that must be named)
 MISTAKES = [({"inline": {"budget": "soon"}}, "inline.budget"), ({"inline": {"budgt": 5}}, "inline.budgt"),

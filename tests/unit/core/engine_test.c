@@ -140,7 +140,7 @@ const struct endpoint *upstream_find(const struct upstream *u, uint64_t id)
 bool upstream_is_settled(const struct upstream *u)
 {
     (void)u;
-    return true;
+    return world.endpoints[0].state != ENDPOINT_PROBING;
 }
 
 static void answer_scout(void *user)
@@ -590,8 +590,48 @@ static void predictor_serves_while_the_model_loads(void **state)
     assert_int_equal(engine_status(bed.engine).mood, MOOD_LOADING);
     world.prediction = NULL;
     ask(&bed, &h, 0);
+    assert_int_equal(h.n_done, 0); /* it may still come */
+    pass(5100);
     assert_string_equal(h.text, "");
     assert_non_null(strstr(h.why, "loading"));
+    bed_end(&bed);
+}
+
+static void model_that_becomes_ready_serves_who_waited(void **state)
+{
+    (void)state;
+    struct bed bed;
+    struct heard h;
+    bed_start(&bed, "x = \n");
+    world.endpoints[0].state = ENDPOINT_LOADING;
+    ask(&bed, &h, 4);
+    assert_int_equal(h.n_done, 0);
+    world.endpoints[0].state = ENDPOINT_READY;
+    engine_on_upstream(bed.engine);
+    say("42;\n");
+    assert_string_equal(h.text, "42;");
+    bed_end(&bed);
+}
+
+static void first_look_at_the_endpoints_is_waited_for(void **state)
+{
+    (void)state;
+    struct bed bed;
+    struct heard h;
+    bed_start(&bed, "x = \n");
+    world.endpoints[0].state = ENDPOINT_PROBING;
+    world.prediction = "maybe();";
+    world.confidence = 0.7;
+    ask(&bed, &h, 4);
+    assert_int_equal(h.n_done, 0);
+    world.endpoints[0].state = ENDPOINT_DOWN;
+    engine_on_upstream(bed.engine);
+    turn();
+    assert_string_equal(h.text, "maybe();");
+    world.endpoints[0].state = ENDPOINT_PROBING;
+    ask(&bed, &h, 0);
+    pass(300); /* the budget is over */
+    assert_string_equal(h.text, "maybe();");
     bed_end(&bed);
 }
 
@@ -741,6 +781,8 @@ int main(void)
         cmocka_unit_test(sure_predictor_answers_without_a_model),
         cmocka_unit_test(fair_predictor_leaves_the_reply_to_the_model),
         cmocka_unit_test(predictor_serves_while_the_model_loads),
+        cmocka_unit_test(model_that_becomes_ready_serves_who_waited),
+        cmocka_unit_test(first_look_at_the_endpoints_is_waited_for),
         cmocka_unit_test(failure_is_silence_with_a_reason_or_the_predictors_word),
         cmocka_unit_test(same_window_is_served_from_the_cache),
         cmocka_unit_test(broken_off_text_answers_but_isnt_cached),

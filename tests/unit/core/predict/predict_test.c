@@ -119,14 +119,16 @@ static void learn_root(struct fixture *f)
     wait_learned(f);
 }
 
-#define LOOP(body) "for (size_t i = 0; i < list->n_items; i++) {\n    " body "(&list->items[i]);\n}\n"
+#define LOOP(body)                                                                                 \
+    "for (size_t i = 0; i < list->n_items; i++) {\n    " body "(&list->items[i]);\n}\n"
 #define LOOPS                                                                                      \
-    LOOP("item_release") LOOP("item_print") LOOP("item_count") LOOP("check") LOOP("item_sort")     \
-    LOOP("item_add") LOOP("visit") LOOP("item_find") LOOP("mark") LOOP("item_sweep")
+    LOOP("item_release")                                                                           \
+    LOOP("item_print") LOOP("item_count") LOOP("check") LOOP("item_sort") LOOP("item_add")         \
+        LOOP("visit") LOOP("item_find") LOOP("mark") LOOP("item_sweep")
 
 /* The line as it stands in a file: among others, again and again. */
 #define SEEN(line)                                                                                 \
-    "begin(a);\n" line "\nif (x) {\n    " line "\n}\n" line "\nend = b;\nwhile (y) {\n    " line         \
+    "begin(a);\n" line "\nif (x) {\n    " line "\n}\n" line "\nend = b;\nwhile (y) {\n    " line   \
     "\n}\nreturn c;\n" line "\nwith(d);\n" line "\n"
 
 static void suggest_completes_a_line_seen_above(void **state)
@@ -148,19 +150,20 @@ static void suggest_says_nothing_in_a_fresh_text(void **state)
 static void suggest_keeps_the_indentation_of_its_place(void **state)
 {
     struct fixture *f = *state;
-    static const char seen[] = "if (err != ERR_OK) {\n    log_error(err, name);\n    goto out;\n}\n";
+    static const char seen[] =
+        "if (err != ERR_OK) {\n    log_error(err, name);\n    goto out;\n}\n";
     struct buf text;
     buf_init(&text, 4096);
     for (unsigned i = 0; i < 6; i++) {
         buf_appendf(&text, "step%u(a);\nresult = step_run(&a, &b, &c, d[1]);\n%s", i, seen);
     }
-    buf_appendf(&text, "f {\n    step3(a);\n    result = step_run(&a, &b, &c, d[1]);\n    if (err ");
+    buf_appendf(&text,
+                "f {\n    step3(a);\n    result = step_run(&a, &b, &c, d[1]);\n    if (err ");
     struct prediction p = ask(f, 0, buf_cstr(&text), "\n", 8);
     expect(p, "!= ERR_OK) {\n        log_error(err, name);\n        goto out;\n    }");
     assert_true(p.confidence >= 0.7);
     expect(ask(f, 0, buf_cstr(&text), "\n", 1), "!= ERR_OK) {");
-    expect(ask(f, 0, buf_cstr(&text), "\n", 2),
-           "!= ERR_OK) {\n        log_error(err, name);");
+    expect(ask(f, 0, buf_cstr(&text), "\n", 2), "!= ERR_OK) {\n        log_error(err, name);");
     buf_release(&text);
 }
 
@@ -181,11 +184,10 @@ static void suggest_prefers_the_scope_to_the_workspace(void **state)
     learn_root(f);
     expect_some(ask(f, 0, "connection_open(ser", "\n", 1), "ver, timeout_default);", 3);
     expect_some(ask(f, 0,
-               SEEN("connection_open(server, my_patience);")
-               SEEN("connection_open(server, my_patience);")
-               "connection_open(ser",
-               "\n", 1),
-           "ver, my_patience);", 5);
+                    SEEN("connection_open(server, my_patience);")
+                        SEEN("connection_open(server, my_patience);") "connection_open(ser",
+                    "\n", 1),
+                "ver, my_patience);", 5);
 }
 
 static void workspace_is_learned_again_and_replaced(void **state)
@@ -258,7 +260,8 @@ static void deleted_text_is_not_proposed_again(void **state)
     wait_learned(f);
     buf_clear(&text);
     buf_appendf(&text, "\n%s", below);
-    expect(ask(f, 7, above, buf_cstr(&text), 1), "");
+    struct prediction p = ask(f, 7, above, buf_cstr(&text), 1);
+    assert_false(str_contains_nocase(p.text, STR("remove")));
     struct buf typed;
     buf_init(&typed, 4096);
     buf_appendf(&typed, "%sremove_me_please(", above);
@@ -355,9 +358,14 @@ static void suggest_completes_utf8_words(void **state)
 {
     struct fixture *f = *state;
     expect_some(ask(f, 0,
-               SEEN("gr\xC3\xB6\xC3\x9F" "e_lesen(\xC3\xBC" "bergabe);") "gr\xC3\xB6",
-               "\n", 1),
-           "\xC3\x9F" "e_lesen(\xC3\xBC" "bergabe);", 9);
+                    SEEN("gr\xC3\xB6\xC3\x9F"
+                         "e_lesen(\xC3\xBC"
+                         "bergabe);") "gr\xC3\xB6",
+                    "\n", 1),
+                "\xC3\x9F"
+                "e_lesen(\xC3\xBC"
+                "bergabe);",
+                9);
 }
 
 static void suggest_survives_huge_lines(void **state)
@@ -381,16 +389,24 @@ static void suggest_survives_huge_lines(void **state)
 static void suggest_closes_the_strings_it_opens(void **state)
 {
     struct fixture *f = *state;
-    struct prediction p = ask(f, 0,
-                              "log(\"value of first item\", a);\nlog(\"value of second item\", b);\n"
-                              "log(\"value of third item\", c);\nlog(\"value of fourth item\", d);\n"
-                              "lo",
-                              "\n", 1);
+    struct prediction p =
+        ask(f, 0,
+            "log(\"value of first item\", a);\nlog(\"value of second item\", b);\n"
+            "log(\"value of third item\", c);\nlog(\"value of fourth item\", d);\n"
+            "lo",
+            "\n", 1);
     size_t n_quotes = 0;
     for (size_t i = 0; i < p.text.len; i++) {
         n_quotes += p.text.ptr[i] == '"';
     }
     assert_int_equal(n_quotes % 2, 0);
+}
+
+static void suggest_finishes_operators(void **state)
+{
+    struct fixture *f = *state;
+    expect_some(ask(f, 0, LOOPS LOOPS "for (size_t i = 0; i < list-", "\n", 1), ">n_items; i++) {",
+                8);
 }
 
 static void stats_count_what_was_asked(void **state)
@@ -427,6 +443,7 @@ int main(void)
         WITH(suggest_completes_utf8_words),
         WITH(suggest_survives_huge_lines),
         WITH(suggest_closes_the_strings_it_opens),
+        WITH(suggest_finishes_operators),
         WITH(stats_count_what_was_asked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -47,7 +47,8 @@ static void token_writes_indentation_as_change(void **state)
 {
     (void)state;
     expect_tokens("if x:\n    y\n    z\n\nw", "[if][_x][:][\\n+1][y][\\n+0][z][\\n][\\n-1][w]");
-    expect_tokens("a {\n\tb {\n\t\tc\n\t}\n}", "[a][_{][\\n+1][b][_{][\\n+1][c][\\n-1][}][\\n-1][}]");
+    expect_tokens("a {\n\tb {\n\t\tc\n\t}\n}",
+                  "[a][_{][\\n+1][b][_{][\\n+1][c][\\n-1][}][\\n-1][}]");
 }
 
 static void token_keeps_alignment_in_columns(void **state)
@@ -68,20 +69,28 @@ static void token_keeps_runs_of_blanks_within_lines(void **state)
     (void)state;
     expect_tokens("int   x", "[int][   ][x]");
     expect_tokens("int\tx", "[int][\t][x]");
+    expect_tokens("int\t", "[int][\t]");
 }
 
 static void token_takes_utf8_words_whole(void **state)
 {
     (void)state;
-    expect_tokens("gr\xC3\xB6\xC3\x9F" "e = \xE5\x90\x8D;", "[gr\xC3\xB6\xC3\x9F" "e][_=][_\xE5\x90\x8D][;]");
+    expect_tokens("gr\xC3\xB6\xC3\x9F"
+                  "e = \xE5\x90\x8D;",
+                  "[gr\xC3\xB6\xC3\x9F"
+                  "e][_=][_\xE5\x90\x8D][;]");
 }
 
 static void token_hides_invalid_and_tricky_text(void **state)
 {
     (void)state;
     expect_tokens("a \xFF\xFE b", "[a][_?][_b]");
-    expect_tokens("a\xE2\x80\xAE" "b c", "[?][_c]");
-    expect_tokens("a\x01" "b", "[a][?][b]");
+    expect_tokens("a\xE2\x80\xAE"
+                  "b c",
+                  "[?][_c]");
+    expect_tokens("a\x01"
+                  "b",
+                  "[a][?][b]");
 }
 
 static void token_hides_huge_words(void **state)
@@ -104,6 +113,16 @@ static void token_tells_of_a_space_left_over(void **state)
     assert_true(tokenizer_next(&t, &token));
     assert_false(tokenizer_next(&t, &token));
     assert_true(t.has_space_left);
+}
+
+static void operators_may_grow(void **state)
+{
+    (void)state;
+    assert_true(token_may_grow(STR("-")));
+    assert_true(token_may_grow(STR("<<")));
+    assert_false(token_may_grow(STR("->")));
+    assert_false(token_may_grow(STR(";")));
+    assert_false(token_may_grow(STR("")));
 }
 
 static void indentation_is_recognised(void **state)
@@ -165,6 +184,7 @@ int main(void)
         cmocka_unit_test(token_hides_invalid_and_tricky_text),
         cmocka_unit_test(token_hides_huge_words),
         cmocka_unit_test(token_tells_of_a_space_left_over),
+        cmocka_unit_test(operators_may_grow),
         cmocka_unit_test(indentation_is_recognised),
         cmocka_unit_test(line_columns_follow_the_change),
         cmocka_unit_test(token_survives_any_bytes),
