@@ -23,6 +23,8 @@
 
 static void apply(struct session *s);
 static void collect_problems(struct session *s);
+static void keep_if_new(struct session *s, size_t start);
+static void problems_due(struct session *s);
 
 /* Whether `key` belongs to the dialect of other plugins, not to us. */
 static bool is_foreign_key(str key)
@@ -222,12 +224,36 @@ static void apply_log(const struct session *s)
     }
 }
 
+/* Names the endpoints whose kind this program doesn't speak, and the kinds that it does. */
+static void check_kinds(struct session *s)
+{
+    const struct provider_ops *const *table = s->options.providers;
+    for (size_t i = 0; table != NULL && i < s->settings->n_endpoints; i++) {
+        const struct endpoint_settings *es = &s->settings->endpoints[i];
+        if (provider_find(table, es->kind) != NULL) {
+            continue;
+        }
+        size_t start = s->problems.len;
+        buf_appendf(&s->problems,
+                    "endpoints: " STR_FMT " is of kind " STR_FMT ", which isn't one of",
+                    STR_ARG(es->name), STR_ARG(es->kind));
+        for (size_t k = 0; table[k] != NULL; k++) {
+            bool is_own = (table[k]->capabilities & PROVIDER_IN_PROCESS) != 0;
+            buf_appendf(&s->problems, "%s%s", is_own ? "" : " ", is_own ? "" : table[k]->kind);
+        }
+        buf_append_char(&s->problems, '\n');
+        keep_if_new(s, start);
+    }
+    problems_due(s);
+}
+
 /* One snapshot of what all sources say, for everybody. */
 static void apply(struct session *s)
 {
     struct settings *old = s->settings;
     s->settings = settings_builder_snapshot(s->builder);
     consent_apply(s->consent, s->settings);
+    check_kinds(s);
     set_privacy(s, s->settings);
     apply_log(s);
     sync_update_exclusions(s);
@@ -276,6 +302,24 @@ void config_show_problems(struct session *s)
     buf_clear(&s->problems);
 }
 
+/* Drops the problem that begins at `start` where it was said already. */
+static void keep_if_new(struct session *s, size_t start)
+{
+    str all = buf_str(&s->problems);
+    if (str_find(all, str_sub(all, start, all.len), 0) < start) {
+        buf_truncate(&s->problems, start);
+    }
+}
+
+/* Shows what has gathered, in a later turn; before the session is set out it waits for that. */
+static void problems_due(struct session *s)
+{
+    if (s->problems.len > 0 && s->is_set_out && !s->is_problem_due) {
+        s->is_problem_due = true;
+        session_post(s, config_show_problems);
+    }
+}
+
 /* Keeps what the builder complains about; shown at once for all sources that came together. */
 static void collect_problems(struct session *s)
 {
@@ -294,15 +338,9 @@ static void collect_problems(struct session *s)
             buf_appendf(&s->problems, STR_FMT ": ", STR_ARG(p->path));
         }
         buf_appendf(&s->problems, STR_FMT " (%s)\n", STR_ARG(p->msg), sources[p->source]);
-        str all = buf_str(&s->problems);
-        if (str_find(all, str_sub(all, start, all.len), 0) < start) {
-            buf_truncate(&s->problems, start); /* said already */
-        }
+        keep_if_new(s, start);
     }
-    if (n > 0 && s->is_set_out && !s->is_problem_due) {
-        s->is_problem_due = true;
-        session_post(s, config_show_problems);
-    }
+    problems_due(s);
 }
 
 /* -- the editor's settings -- */

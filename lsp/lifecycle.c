@@ -43,6 +43,20 @@ static bool list_has_int(struct json list, int64_t n)
     return false;
 }
 
+/* UTF-8 costs nothing, so it is taken whenever it is offered; UTF-16 needs no offer. Clients of the
+ * plugin dialect take UTF-16 for granted. */
+static enum position_encoding choose_encoding(struct json offered, bool is_plugin)
+{
+    if (is_plugin) {
+        return POSITION_UTF16;
+    }
+    if (list_has(offered, STR("utf-8"))) {
+        return POSITION_UTF8;
+    }
+    bool only_utf32 = list_has(offered, STR("utf-32")) && !list_has(offered, STR("utf-16"));
+    return only_utf32 ? POSITION_UTF32 : POSITION_UTF16;
+}
+
 static void read_client(struct client *c, struct json params)
 {
     struct json caps = json_get(params, STR("capabilities"));
@@ -52,8 +66,7 @@ static void read_client(struct client *c, struct json params)
     struct json offered = path2(caps, STR("general"), STR("positionEncodings"));
     c->is_plugin =
         json_is(path2(params, STR("initializationOptions"), STR("editorPluginInfo")), JSON_OBJECT);
-    bool takes_utf8 = !c->is_plugin && list_has(offered, STR("utf-8"));
-    c->encoding = takes_utf8 ? POSITION_UTF8 : POSITION_UTF16;
+    c->encoding = choose_encoding(offered, c->is_plugin);
     c->has_configuration = json_bool(json_get(workspace, STR("configuration")), false);
     c->can_register = json_bool(
         path2(workspace, STR("didChangeConfiguration"), STR("dynamicRegistration")), false);

@@ -1,4 +1,4 @@
-/* provider.c - the request that a codec fills.
+/* provider.c - the request that a codec fills, and finding a codec.
  *
  * Rules    Both buffers are capped: a path by its use, a body by the largest prompt with every
  *          byte escaped and what a codec and the user's own members add. */
@@ -23,4 +23,15 @@ void http_request_release(struct http_request *r)
     }
     buf_release(&r->path);
     buf_release(&r->body);
+}
+
+const struct provider_ops *provider_find(const struct provider_ops *const *table, str kind)
+{
+    for (size_t i = 0; table[i] != NULL; i++) {
+        bool is_own = (table[i]->capabilities & PROVIDER_IN_PROCESS) != 0;
+        if (!is_own && str_eq(kind, str_from(table[i]->kind))) {
+            return table[i];
+        }
+    }
+    return NULL;
 }

@@ -133,4 +133,7 @@ struct provider_ops {
 /* NULL-terminated; defined in providers/table.c and handed to the upstream by lsp/main.c. */
 extern const struct provider_ops *const provider_table[];
 
+/* The dialect that `kind` names and that can be configured, or NULL. */
+const struct provider_ops *provider_find(const struct provider_ops *const *table, str kind);
+
 #endif

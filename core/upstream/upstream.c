@@ -102,23 +102,13 @@ static struct entry *take_over(struct entry **old, size_t n_old, str signature, 
     return NULL;
 }
 
-static const struct provider_ops *ops_of_kind(const struct upstream *u, str kind)
-{
-    for (size_t i = 0; u->options.providers[i]; i++) {
-        if (str_eq(kind, str_from(u->options.providers[i]->kind))) {
-            return u->options.providers[i];
-        }
-    }
-    return NULL;
-}
-
 static void configure_list(struct upstream *u, const struct settings *s, struct entry **old,
                            size_t n_old)
 {
     for (size_t i = 0; i < s->n_endpoints && u->n_entries < ENDPOINTS_MAX; i++) {
         const struct endpoint_settings *es = &s->endpoints[i];
-        const struct provider_ops *ops = ops_of_kind(u, es->kind);
-        if (!ops || (ops->capabilities & PROVIDER_IN_PROCESS)) {
+        const struct provider_ops *ops = provider_find(u->options.providers, es->kind);
+        if (!ops) {
             log_warn(LOG_UPSTREAM, "endpoint: kind=%s can't be configured", LOG_SAFE(es->kind));
             continue;
         }

@@ -566,7 +566,7 @@ static void fair_predictor_leaves_the_reply_to_the_model(void **state)
     struct heard h;
     bed_start(&bed, "x = \n");
     world.prediction = "maybe();";
-    world.confidence = 0.7;
+    world.confidence = 0.75;
     ask(&bed, &h, 4);
     assert_int_equal(h.n_done, 0);
     say("certain();\n");
@@ -583,7 +583,7 @@ static void predictor_serves_while_the_model_loads(void **state)
     world.endpoints[0].state = ENDPOINT_LOADING;
     world.endpoints[0].loading = 0.43;
     world.prediction = "maybe();";
-    world.confidence = 0.7;
+    world.confidence = 0.75;
     ask(&bed, &h, 4);
     assert_int_equal(h.n_done, 1);
     assert_string_equal(h.text, "maybe();");
@@ -621,7 +621,7 @@ static void first_look_at_the_endpoints_is_waited_for(void **state)
     bed_start(&bed, "x = \n");
     world.endpoints[0].state = ENDPOINT_PROBING;
     world.prediction = "maybe();";
-    world.confidence = 0.7;
+    world.confidence = 0.75;
     ask(&bed, &h, 4);
     assert_int_equal(h.n_done, 0);
     world.endpoints[0].state = ENDPOINT_DOWN;
@@ -648,7 +648,7 @@ static void failure_is_silence_with_a_reason_or_the_predictors_word(void **state
     assert_string_equal(h.text, "");
     assert_non_null(strstr(h.why, "nothing listens there"));
     world.prediction = "maybe();";
-    world.confidence = 0.7;
+    world.confidence = 0.75;
     ask(&bed, &h, 4);
     break_off(ERR_PROTOCOL, "cut");
     assert_string_equal(h.text, "maybe();");
