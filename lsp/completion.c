@@ -63,8 +63,8 @@ void on_completion(struct session *s, struct rpc_call *call)
 
 void on_completion_resolve(struct session *s, struct rpc_call *call)
 {
-    if (!json_is(call->params, JSON_OBJECT)) {
-        rpc_fail(call, RPC_INVALID_PARAMS, "a completion item is an object");
+    if (!json_is(json_get(call->params, STR("label")), JSON_STRING)) {
+        rpc_fail(call, RPC_INVALID_PARAMS, "a completion item is an object with a label");
         return;
     }
     json_put_raw(rpc_result(call), json_raw(call->params));

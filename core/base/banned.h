@@ -10,6 +10,7 @@
 
 #undef alloca
 #undef sprintf
-#pragma GCC poison strcpy strcat strncpy strncat sprintf vsprintf strtok gets atoi atol atof gmtime localtime alloca
+#pragma GCC poison strcpy strcat strncpy strncat sprintf vsprintf strtok gets atoi atol atof       \
+    gmtime localtime alloca
 
 #endif

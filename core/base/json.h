@@ -15,7 +15,12 @@
 
 enum json_type {
     JSON_NONE, /* absent */
-    JSON_NULL, JSON_BOOL, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT
+    JSON_NULL,
+    JSON_BOOL,
+    JSON_NUMBER,
+    JSON_STRING,
+    JSON_ARRAY,
+    JSON_OBJECT
 };
 
 struct json {
@@ -23,7 +28,7 @@ struct json {
     uint32_t idx;                 /* token index */
 };
 
-#define JSON_MAX_DEPTH 128
+#define JSON_MAX_DEPTH  128
 #define JSON_MAX_VALUES (1u << 24) /* values and keys of one text: bounds the tokens' memory */
 /* Checks one JSON text without building anything. *n_values (may be NULL) gets the number of
  * values and keys. ERR_PROTOCOL with the offset in the message, or ERR_TOO_LARGE. */
@@ -32,7 +37,8 @@ NODISCARD enum err json_validate(str text, size_t *n_values, struct error *why);
  * ERR_TOO_LARGE past 1 GiB. */
 NODISCARD enum err json_parse(str text, struct arena *arena, struct json *out, struct error *why);
 /* As json_parse, with C and C++ comments and commas before a closing bracket allowed (settings). */
-NODISCARD enum err json_parse_jsonc(str text, struct arena *arena, struct json *out, struct error *why);
+NODISCARD enum err json_parse_jsonc(str text, struct arena *arena, struct json *out,
+                                    struct error *why);
 
 enum json_type json_type(struct json v);
 bool json_is(struct json v, enum json_type type);

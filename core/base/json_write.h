@@ -6,9 +6,9 @@
 #include "core/base/str.h"
 
 struct json_writer {
-    struct buf *out;   /* borrowed */
-    bool needs_comma;  /* the next value or key follows another */
-    unsigned depth;    /* open objects and arrays */
+    struct buf *out;  /* borrowed */
+    bool needs_comma; /* the next value or key follows another */
+    unsigned depth;   /* open objects and arrays */
 };
 
 struct json_writer json_writer(struct buf *out);

@@ -138,8 +138,9 @@ void log_write(enum log_level level, enum log_area area, const char *fmt, ...)
     if (n >= room) {
         n = room - 1 - 3;
         n -= utf8_incomplete_tail(str_of(line + head, n));
-        memcpy(line + head + n, "...", 3);
-        n += 3;
+        static const char cut[3] = {'.', '.', '.'}; /* the line isn't a C string */
+        memcpy(line + head + n, cut, sizeof cut);
+        n += sizeof cut;
     }
     tame(line + head, n);
     line[head + n] = '\n';

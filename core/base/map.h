@@ -5,8 +5,8 @@
 #include "core/base/hash.h"
 #include "core/base/memory.h"
 
-#define uthash_malloc(n) xmalloc(n)
-#define uthash_free(p, n) xfree(p)
+#define uthash_malloc(n)                     xmalloc(n)
+#define uthash_free(p, n)                    xfree(p)
 #define HASH_FUNCTION(keyptr, keylen, hashv) ((hashv) = (unsigned)hash_bytes((keyptr), (keylen)))
 #include <uthash.h>
 

@@ -25,7 +25,8 @@ void xfree(void *p);
 /* The struct that embeds `member` at `ptr`. */
 #define container_of(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
-/* Our own mistakes only: stays on in release, prints and aborts. Bytes of a peer never reach one. */
+/* Our own mistakes only: stays on in release, prints and aborts. Bytes of a peer never reach one.
+ */
 #define ASSERT(cond) ((cond) ? (void)0 : assert_failed(#cond, __FILE__, __LINE__))
 void assert_failed(const char *cond, const char *file, int line) __attribute__((noreturn));
 

@@ -19,8 +19,11 @@ typedef struct str {
 
 #define STR(lit) ((str){("" lit), sizeof(lit) - 1})
 /* The same as an initializer of static data. */
-#define STR_INIT(lit) {("" lit), sizeof(lit) - 1}
-#define STR_FMT "%.*s"
+#define STR_INIT(lit)                                                                              \
+    {                                                                                              \
+        ("" lit), sizeof(lit) - 1                                                                  \
+    }
+#define STR_FMT    "%.*s"
 #define STR_ARG(s) (int)((s).len), ((s).ptr ? (s).ptr : "")
 
 /* Borrows `c`, which may be NULL (an empty slice). */
@@ -57,11 +60,12 @@ struct buf {
 /* `{0}` is a valid empty buffer that can take nothing until buf_init. */
 void buf_init(struct buf *b, size_t max);
 void buf_release(struct buf *b);
-void buf_clear(struct buf *b);                /* keeps the memory, forgets is_full */
+void buf_clear(struct buf *b); /* keeps the memory, forgets is_full */
 void buf_append(struct buf *b, str s);
 void buf_append_char(struct buf *b, char c);
 void buf_appendf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-void buf_vappendf(struct buf *b, const char *fmt, va_list args) __attribute__((format(printf, 2, 0)));
+void buf_vappendf(struct buf *b, const char *fmt, va_list args)
+    __attribute__((format(printf, 2, 0)));
 /* Room for `n` more bytes at buf_end(b), or NULL where max doesn't allow them; then buf_commit. */
 char *buf_reserve(struct buf *b, size_t n);
 void buf_commit(struct buf *b, size_t n);

@@ -14,11 +14,11 @@ struct edit {
 };
 
 struct open_document {
-    uint64_t id;          /* never 0 */
-    str path;             /* absolute, as a file name; empty for what is no file */
-    str language;         /* the editor's language id, may be empty */
+    uint64_t id;  /* never 0 */
+    str path;     /* absolute, as a file name; empty for what is no file */
+    str language; /* the editor's language id, may be empty */
     struct document *text;
-    bool is_excluded;     /* by privacy.exclude: no model ever sees it */
+    bool is_excluded; /* by privacy.exclude: no model ever sees it */
 };
 
 /* Called after each edit / before a document is forgotten (edit NULL). */
@@ -30,12 +30,14 @@ void documents_destroy(struct documents *ds);
 /* One observer: the engine. */
 void documents_observe(struct documents *ds, documents_fn *fn, void *user);
 /* Copies path, language and text. ERR_TOO_LARGE past DOCUMENT_MAX_BYTES or DOCUMENTS_MAX. */
-NODISCARD enum err documents_open(struct documents *ds, str path, str language, str text, uint64_t *out_id);
+NODISCARD enum err documents_open(struct documents *ds, str path, str language, str text,
+                                  uint64_t *out_id);
 void documents_close(struct documents *ds, uint64_t id);
 /* Borrowed until the document closes; NULL for an unknown id. */
 struct open_document *documents_find(struct documents *ds, uint64_t id);
 /* document_edit, then the observer. */
-NODISCARD enum err documents_edit(struct documents *ds, uint64_t id, size_t start, size_t end, str text);
+NODISCARD enum err documents_edit(struct documents *ds, uint64_t id, size_t start, size_t end,
+                                  str text);
 size_t documents_count(const struct documents *ds);
 /* Calls fn for each open document, edit NULL. */
 void documents_each(struct documents *ds, documents_fn *fn, void *user);

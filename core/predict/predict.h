@@ -13,17 +13,20 @@
 struct predictor;
 
 struct predictor_options {
-    size_t max_bytes;       /* memory of everything learned */
-    size_t max_file_bytes;  /* larger files are not learned from */
-    unsigned max_files;     /* of the workspace */
-    unsigned max_scan_ms;   /* for one scan of the workspace */
+    size_t max_bytes;      /* memory of everything learned */
+    size_t max_file_bytes; /* larger files are not learned from */
+    unsigned max_files;    /* of the workspace */
+    unsigned max_scan_ms;  /* for one scan of the workspace */
     /* Whether a workspace file (absolute path) must not be read: excluded by privacy. Called on
      * the scanning thread; must be thread-safe. May be NULL. */
     bool (*is_excluded)(str path, void *user);
     void *user;
 };
-#define PREDICTOR_OPTIONS_INIT \
-    ((struct predictor_options){.max_bytes = 24u << 20, .max_file_bytes = 1u << 20, .max_files = 2000, .max_scan_ms = 3000})
+#define PREDICTOR_OPTIONS_INIT                                                                     \
+    ((struct predictor_options){.max_bytes = 24u << 20,                                            \
+                                .max_file_bytes = 1u << 20,                                        \
+                                .max_files = 2000,                                                 \
+                                .max_scan_ms = 3000})
 
 struct predictor *predictor_create(struct loop *loop, const struct predictor_options *options);
 /* Waits for running jobs to notice, then frees. */
@@ -51,7 +54,8 @@ struct prediction {
     double confidence; /* 0..1: estimated probability that the first line is what comes */
 };
 /* Never fails; takes well under a millisecond. */
-struct prediction predictor_suggest(struct predictor *p, const struct prediction_place *place, struct arena *arena);
+struct prediction predictor_suggest(struct predictor *p, const struct prediction_place *place,
+                                    struct arena *arena);
 
 struct predictor_stats {
     size_t n_files, n_tokens, n_bytes; /* learned from the workspace; memory in use */

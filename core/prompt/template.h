@@ -9,18 +9,19 @@
 #include "core/base/arena.h"
 
 struct template_family {
-    const char *name;        /* "qwen-coder", "codellama", ... */
-    const char *matches;     /* words separated by '|': any of them in the model's name (no case);
-                              * "a+b" needs both, "!a" forbids */
-    const char *pattern;     /* with %P prefix, %S suffix, %F file name, %L its language */
-    const char *stops[10];   /* NULL-terminated, the first four must suffice (vLLM, OpenAI) */
+    const char *name;      /* "qwen-coder", "codellama", ... */
+    const char *matches;   /* words separated by '|': any of them in the model's name (no case);
+                            * "a+b" needs both, "!a" forbids */
+    const char *pattern;   /* with %P prefix, %S suffix, %F file name, %L its language */
+    const char *stops[10]; /* NULL-terminated, the first four must suffice (vLLM, OpenAI) */
 };
 
 /* The family of a model, NULL where none is known to fill in the middle. A family's own name
  * always finds it. */
 const struct template_family *template_find(str model_name);
 /* Appends the rendered prompt. */
-void template_render(const struct template_family *f, str prefix, str suffix, str file_name, struct buf *out);
+void template_render(const struct template_family *f, str prefix, str suffix, str file_name,
+                     struct buf *out);
 /* Copies `text` to `out` with every known control token of any family broken up by a space. */
 void template_neutralise(str text, struct buf *out);
 /* If `text` begins with a known control token, its length, else 0. *may_become (may be NULL) tells

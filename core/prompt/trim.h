@@ -16,22 +16,22 @@
 
 #include "core/base/str.h"
 
-enum trim_end { /* why nothing more will be added */
-    TRIM_OPEN,           /* more may come */
-    TRIM_LINE,           /* single line: its end was reached */
-    TRIM_CONTROL_TOKEN,  /* the model spoke in its own tokens */
-    TRIM_REPEATS_REST,   /* repeats the rest of the line */
-    TRIM_REPEATS_NEXT,   /* repeats the next line */
-    TRIM_LOOPS,          /* repeats itself */
-    TRIM_LIMIT,          /* max_lines or max_bytes */
-    TRIM_FINISHED        /* the stream was over */
+enum trim_end {                     /* why nothing more will be added */
+                TRIM_OPEN,          /* more may come */
+                TRIM_LINE,          /* single line: its end was reached */
+                TRIM_CONTROL_TOKEN, /* the model spoke in its own tokens */
+                TRIM_REPEATS_REST,  /* repeats the rest of the line */
+                TRIM_REPEATS_NEXT,  /* repeats the next line */
+                TRIM_LOOPS,         /* repeats itself */
+                TRIM_LIMIT,         /* max_lines or max_bytes */
+                TRIM_FINISHED       /* the stream was over */
 };
 /* "repeats the next line", ...: for the trace of why. */
 const char *trim_end_reason(enum trim_end end);
 
 struct trim_spec {
-    str line_before;   /* text of the cursor's line before the anchor */
-    str suffix;        /* document text after the anchor; at least a few lines */
+    str line_before; /* text of the cursor's line before the anchor */
+    str suffix;      /* document text after the anchor; at least a few lines */
     bool is_multiline;
     unsigned max_lines; /* lines begun, 0: no limit */
     size_t max_bytes;   /* of clean text, 0: no limit of its own */

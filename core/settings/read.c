@@ -215,7 +215,7 @@ bool read_pairs(const struct reading *r, str path, struct json v, const char *se
     struct json value;
     str key;
     for (size_t i = 0; i < n && json_next(&it, &key, &value); i++) {
-        str text;
+        str text = STR("");
         str name = reading_key(r, key);
         str member = reading_member(r, path, name);
         if (!is_token(name)) {

@@ -13,12 +13,14 @@
 #include "core/base/json.h"
 #include "core/base/json_write.h"
 
-enum settings_source { /* in the order in which they override */
-    SETTINGS_USER_FILE, /* trusted: --config, $CRUCIBLE_CONFIG, $XDG_CONFIG_HOME/crucible/config.json */
-    SETTINGS_INIT,      /* initializationOptions: project files feed them in some editors */
-    SETTINGS_LIVE,      /* workspace/configuration, didChangeConfiguration */
-    SETTINGS_PROJECT,   /* .crucible.json: narrows */
-    N_SETTINGS_SOURCES
+enum settings_source {                     /* in the order in which they override */
+                       SETTINGS_USER_FILE, /* trusted: --config, $CRUCIBLE_CONFIG,
+                                              $XDG_CONFIG_HOME/crucible/config.json */
+                       SETTINGS_INIT,      /* initializationOptions: project files feed them in some
+                                              editors */
+                       SETTINGS_LIVE,      /* workspace/configuration, didChangeConfiguration */
+                       SETTINGS_PROJECT,   /* .crucible.json: narrows */
+                       N_SETTINGS_SOURCES
 };
 
 #define SETTINGS_AUTO (-1) /* the value of "auto" in numbers */
@@ -29,31 +31,40 @@ enum hover_model { HOVER_OFF, HOVER_CACHED, HOVER_ON };
 struct endpoint_settings {
     str name, kind, url;
     str api_key_file, api_key_env;
-    const str *api_key_command; size_t n_api_key_command; /* argv; none: no command */
-    const str *headers; size_t n_headers; /* "Name: value" */
-    str proxy, ca_file, extra_body;       /* extra_body: JSON object text or "" */
-    const str *models; size_t n_models;   /* ids, where the server can't list them */
-    bool needs_consent;                   /* remote, and not from the user's file */
+    const str *api_key_command;
+    size_t n_api_key_command; /* argv; none: no command */
+    const str *headers;
+    size_t n_headers;               /* "Name: value" */
+    str proxy, ca_file, extra_body; /* extra_body: JSON object text or "" */
+    const str *models;
+    size_t n_models;    /* ids, where the server can't list them */
+    bool needs_consent; /* remote, and not from the user's file */
 };
 struct model_options { /* of the first pattern that matches "endpoint/model" */
     str pattern;
     double temperature; /* < 0: default */
     str fim;            /* "auto", "infill", "chat", or a family's name */
-    const str *stops; size_t n_stops;
+    const str *stops;
+    size_t n_stops;
 };
 
 struct settings {
     unsigned n_refs;
     uint64_t serial; /* of this snapshot; larger is newer */
 
-    const struct endpoint_settings *endpoints; size_t n_endpoints; /* none: discover */
-    const str *models_inline; size_t n_models_inline;
-    const str *models_inline_manual; size_t n_models_inline_manual;
-    const str *models_chat; size_t n_models_chat;
-    const struct model_options *model_options; size_t n_model_options;
+    const struct endpoint_settings *endpoints;
+    size_t n_endpoints; /* none: discover */
+    const str *models_inline;
+    size_t n_models_inline;
+    const str *models_inline_manual;
+    size_t n_models_inline_manual;
+    const str *models_chat;
+    size_t n_models_chat;
+    const struct model_options *model_options;
+    size_t n_model_options;
 
     bool inline_enabled;
-    bool inline_manual_only;       /* inline.trigger: "manual" */
+    bool inline_manual_only; /* inline.trigger: "manual" */
     unsigned inline_budget_ms;
     unsigned inline_max_tokens;
     enum multiline inline_multiline;
@@ -61,10 +72,12 @@ struct settings {
     enum hover_model hover;
     unsigned cache_entries;
     uint64_t cache_ttl_us;
-    const str *privacy_exclude; size_t n_privacy_exclude; /* added to the built-in ones */
+    const str *privacy_exclude;
+    size_t n_privacy_exclude; /* added to the built-in ones */
     bool privacy_redact;
     size_t inline_file_bytes, context_file_bytes;
-    const str *languages_off; size_t n_languages_off;     /* ids with inline: false */
+    const str *languages_off;
+    size_t n_languages_off; /* ids with inline: false */
     str log_file;
     str log_level;
 };
@@ -89,11 +102,14 @@ struct settings_builder *settings_builder_create(void);
 void settings_builder_destroy(struct settings_builder *b);
 /* Replaces what `source` says (an object, or JSON_NONE for nothing); copies. Problems are kept
  * until the next call. Keys that `source` may not set are reported and ignored. */
-void settings_builder_put(struct settings_builder *b, enum settings_source source, struct json value);
+void settings_builder_put(struct settings_builder *b, enum settings_source source,
+                          struct json value);
 /* Reads a file of JSON with comments as `source`. ERR_NOT_FOUND where it isn't there; a malformed
  * file is a problem and keeps what the source said before. */
-NODISCARD enum err settings_builder_read(struct settings_builder *b, enum settings_source source, const char *path);
-size_t settings_builder_problems(const struct settings_builder *b, const struct settings_problem **out);
+NODISCARD enum err settings_builder_read(struct settings_builder *b, enum settings_source source,
+                                         const char *path);
+size_t settings_builder_problems(const struct settings_builder *b,
+                                 const struct settings_problem **out);
 /* A new snapshot of everything put so far; the caller's reference. */
 struct settings *settings_builder_snapshot(struct settings_builder *b);
 

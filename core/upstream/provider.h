@@ -13,8 +13,8 @@
 /* -- requests -- */
 struct http_request {
     bool is_post;
-    struct buf path;  /* "/infill", with query; appended to the endpoint's base path */
-    struct buf body;  /* JSON, empty for GET */
+    struct buf path; /* "/infill", with query; appended to the endpoint's base path */
+    struct buf body; /* JSON, empty for GET */
 };
 void http_request_init(struct http_request *r);
 void http_request_release(struct http_request *r);
@@ -43,9 +43,9 @@ struct generate {
 
 /* -- responses -- */
 enum finish_reason {
-    FINISH_NONE,   /* the stream ended without saying so: cut off */
-    FINISH_STOP,   /* end of text, or a stop string */
-    FINISH_LENGTH  /* max_tokens or the context's end */
+    FINISH_NONE,  /* the stream ended without saying so: cut off */
+    FINISH_STOP,  /* end of text, or a stop string */
+    FINISH_LENGTH /* max_tokens or the context's end */
 };
 struct generate_end {
     enum finish_reason reason;
@@ -55,8 +55,8 @@ struct generate_end {
 };
 struct decode_sink {
     void (*on_text)(str utf8, void *user); /* may be called with a piece of any size > 0 */
-    void (*on_end)(const struct generate_end *end, void *user);      /* at most once, then no text */
-    void (*on_error)(const struct error *error, void *user);         /* at most once, then nothing */
+    void (*on_end)(const struct generate_end *end, void *user); /* at most once, then no text */
+    void (*on_error)(const struct error *error, void *user);    /* at most once, then nothing */
     void *user;
 };
 /* State of one response; large enough for every codec, which keeps its own struct in `state`. */
@@ -88,16 +88,16 @@ struct model_info {
     uint64_t n_params, n_bytes; /* 0: unknown */
     uint64_t n_ctx;             /* tokens per request, 0: unknown */
     bool is_loaded;
-    bool is_remote;     /* a loopback server forwards it to somewhere else */
+    bool is_remote; /* a loopback server forwards it to somewhere else */
 };
 struct probe {
-    unsigned step;            /* how many requests have been answered */
-    struct arena *arena;      /* owns every string of `models` */
+    unsigned step;       /* how many requests have been answered */
+    struct arena *arena; /* owns every string of `models` */
     struct model_info *models;
     size_t n_models;
-    unsigned n_slots;         /* requests served in parallel; 0: unknown */
+    unsigned n_slots; /* requests served in parallel; 0: unknown */
     str version;
-    double loading;           /* 0..1, < 0: unknown */
+    double loading; /* 0..1, < 0: unknown */
 };
 
 enum provider_capability {
@@ -107,11 +107,11 @@ enum provider_capability {
 };
 
 struct provider_ops {
-    const char *kind;             /* the word in the configuration */
-    unsigned capabilities;        /* enum provider_capability */
-    unsigned abilities;           /* enum model_ability a model of it may have */
-    const uint16_t *ports;        /* loopback ports to look at, 0-terminated; may be NULL */
-    size_t max_stops;             /* stop strings it takes; SIZE_MAX: any number */
+    const char *kind;      /* the word in the configuration */
+    unsigned capabilities; /* enum provider_capability */
+    unsigned abilities;    /* enum model_ability a model of it may have */
+    const uint16_t *ports; /* loopback ports to look at, 0-terminated; may be NULL */
+    size_t max_stops;      /* stop strings it takes; SIZE_MAX: any number */
 
     /* Encodes request number p->step of a probe. */
     void (*probe_request)(const struct probe *p, struct http_request *out);

@@ -1,4 +1,4 @@
-/* Tests of core/predict/ngram.c. */
+/* ngram_test.c - the index of contexts: orders, recency, memory. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

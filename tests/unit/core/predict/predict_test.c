@@ -1,4 +1,4 @@
-/* Tests of the predictor as its callers see it: learn, then ask. */
+/* predict_test.c - what is suggested where, and what is not. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -123,8 +123,11 @@ static void learn_root(struct fixture *f)
     "for (size_t i = 0; i < list->n_items; i++) {\n    " body "(&list->items[i]);\n}\n"
 #define LOOPS                                                                                      \
     LOOP("item_release")                                                                           \
-    LOOP("item_print") LOOP("item_count") LOOP("check") LOOP("item_sort") LOOP("item_add")         \
-        LOOP("visit") LOOP("item_find") LOOP("mark") LOOP("item_sweep")
+    LOOP("item_print")                                                                             \
+    LOOP("item_count")                                                                             \
+    LOOP("check")                                                                                  \
+    LOOP("item_sort")                                                                              \
+    LOOP("item_add") LOOP("visit") LOOP("item_find") LOOP("mark") LOOP("item_sweep")
 
 /* The line as it stands in a file: among others, again and again. */
 #define SEEN(line)                                                                                 \

@@ -1,4 +1,4 @@
-/* Tests of core/predict/token.c. */
+/* token_test.c - cutting code into tokens. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

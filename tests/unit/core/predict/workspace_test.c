@@ -1,4 +1,4 @@
-/* Tests of core/predict/workspace.c and ignore.c, on trees made for each test. */
+/* workspace_test.c - the scan: what is read, what is ignored, bounds. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
