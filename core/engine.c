@@ -175,7 +175,7 @@ static void finish(struct engine *e, struct asked *a, struct fit_rest given,
     memcpy(model_name, a->model_name, sizeof(model_name));
     answer.model = str_from(model_name);
     struct sink sink = a->sink;
-    flights_leave(e->flights, a->id, now_us);
+    flights_leave(e->flights, a->id, error == NULL, now_us);
     asked_free(e, a);
     sink.on_done(&answer, error, sink.user);
     buf_release(&text);
@@ -200,7 +200,7 @@ static bool stand_in(struct engine *e, struct asked *a)
     if (doc == NULL || a->standby.len == 0 || a->confidence < PREDICTOR_FAIR) {
         return false;
     }
-    flights_leave(e->flights, a->id, clock_now_us());
+    flights_leave(e->flights, a->id, true, clock_now_us());
     trace_why(&e->trace, a->trace, "built-in predictor stands in, %.0f %% sure",
               a->confidence * 100.0);
     leg_embedded(e, a, doc, a->confidence >= PREDICTOR_SURE ? MODEL_SURE : MODEL_FAIR);
@@ -387,7 +387,7 @@ static void consider_riding(struct engine *e, struct asked *a, uint64_t now_us)
     if (view.has_left) {
         trace_why(&e->trace, a->trace, "flight %llu went another way",
                   (unsigned long long)a->flight);
-        flights_leave(e->flights, a->id, now_us);
+        flights_leave(e->flights, a->id, false, now_us);
         a->boarded = BOARDED_NONE;
         depart(e, a);
         return;
@@ -551,7 +551,7 @@ static void cancel(struct engine *e, struct asked *a, const char *ended_as, uint
     if (a->state == ASKED_CANCELLED) {
         return;
     }
-    flights_leave(e->flights, a->id, now_us);
+    flights_leave(e->flights, a->id, false, now_us);
     a->state = ASKED_CANCELLED;
     a->ended_as = ended_as;
     engine_queue(e, a);

@@ -537,7 +537,7 @@ struct flight_view flights_view(struct flights *f, uint64_t rider)
     return view;
 }
 
-void flights_leave(struct flights *f, uint64_t rider, uint64_t now_us)
+void flights_leave(struct flights *f, uint64_t rider, bool is_served, uint64_t now_us)
 {
     struct rider *r = find_rider(f, rider);
     if (r == NULL) {
@@ -550,7 +550,7 @@ void flights_leave(struct flights *f, uint64_t rider, uint64_t now_us)
         return;
     }
     if (fl->state == FLYING) {
-        fl->grace_us = now_us + FLIGHT_GRACE_US;
+        fl->grace_us = now_us + (is_served ? FLIGHT_AGREE_US : FLIGHT_GRACE_US);
     } else if (fl->lane == NULL && !fl->is_cached) {
         flight_free(f, fl);
     }

@@ -101,8 +101,9 @@ bool flights_is_flying(const struct flights *f, uint64_t flight);
 
 /* What the rider gets; has_left for unknown riders. */
 struct flight_view flights_view(struct flights *f, uint64_t rider);
-/* The rider got its answer, was cancelled, or gave up. Unknown ids are ignored. */
-void flights_leave(struct flights *f, uint64_t rider, uint64_t now_us);
+/* The rider got its answer (is_served), or was cancelled or gave up. A flight whose last rider was
+ * served flies on for longer: the next keystroke may want its text. Unknown ids are ignored. */
+void flights_leave(struct flights *f, uint64_t rider, bool is_served, uint64_t now_us);
 /* Riders aboard a flight: fills up to `max` ids, gives how many there are. */
 size_t flights_riders(const struct flights *f, uint64_t flight, uint64_t *out, size_t max);
 

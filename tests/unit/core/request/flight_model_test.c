@@ -99,7 +99,7 @@ static bool leads_on(const char *longer, const char *shorter)
 
 static void end_request(struct world *w, struct request *r)
 {
-    flights_leave(w->flights, r->rider, w->now_us);
+    flights_leave(w->flights, r->rider, false, w->now_us);
     r->rider = 0;
     w->n_ended++;
 }

@@ -121,11 +121,11 @@ static void typing_what_it_says_rides(void **state)
     uint64_t fl = take_off(&bed, 8, 1, &r);
     flights_feed(bed.flights, fl, STR("compute(a)"), false);
     given(&bed, r, "compute(a)");
-    flights_leave(bed.flights, r, bed.now_us);
+    flights_leave(bed.flights, r, false, bed.now_us);
     type(&bed, 8, "com");
     assert_int_equal(board(&bed, 11, &r), BOARDED_FLYING);
     given(&bed, r, "pute(a)");
-    flights_leave(bed.flights, r, bed.now_us);
+    flights_leave(bed.flights, r, false, bed.now_us);
     type(&bed, 11, "x");
     assert_int_equal(board(&bed, 12, &r), BOARDED_NONE);
     bed_end(&bed);
@@ -138,7 +138,7 @@ static void request_before_the_first_token_waits(void **state)
     bed_start(&bed);
     uint64_t r;
     uint64_t fl = take_off(&bed, 0, 1, &r);
-    flights_leave(bed.flights, r, bed.now_us);
+    flights_leave(bed.flights, r, false, bed.now_us);
     type(&bed, 0, "re");
     assert_int_equal(board(&bed, 2, &r), BOARDED_FLYING);
     assert_true(flights_view(bed.flights, r).is_waiting);
@@ -156,7 +156,7 @@ static void rider_leaves_at_the_first_disagreement(void **state)
     bed_start(&bed);
     uint64_t r;
     uint64_t fl = take_off(&bed, 0, 1, &r);
-    flights_leave(bed.flights, r, bed.now_us);
+    flights_leave(bed.flights, r, false, bed.now_us);
     type(&bed, 0, "xy");
     assert_int_equal(board(&bed, 2, &r), BOARDED_FLYING);
     flights_feed(bed.flights, fl, STR("xz"), false);
@@ -172,11 +172,11 @@ static void auto_closed_brackets_are_agreement(void **state)
     uint64_t r;
     uint64_t fl = take_off(&bed, 5, 1, &r);
     flights_feed(bed.flights, fl, STR("(a, b)"), false);
-    flights_leave(bed.flights, r, bed.now_us);
+    flights_leave(bed.flights, r, false, bed.now_us);
     type(&bed, 5, "()"); /* cursor in between */
     assert_int_equal(board(&bed, 6, &r), BOARDED_FLYING);
     given(&bed, r, "a, b");
-    flights_leave(bed.flights, r, bed.now_us);
+    flights_leave(bed.flights, r, false, bed.now_us);
     type(&bed, 6, "a");
     assert_int_equal(board(&bed, 7, &r), BOARDED_FLYING);
     given(&bed, r, ", b");
@@ -191,7 +191,7 @@ static void text_after_the_cursor_must_be_the_suffix(void **state)
     uint64_t r;
     uint64_t fl = take_off(&bed, 4, 1, &r);
     flights_feed(bed.flights, fl, STR("abc"), false);
-    flights_leave(bed.flights, r, bed.now_us);
+    flights_leave(bed.flights, r, false, bed.now_us);
     type(&bed, 5, "z"); /* the next line changed */
     assert_int_equal(board(&bed, 4, &r), BOARDED_NONE);
     bed_end(&bed);
@@ -205,7 +205,7 @@ static void near_window_before_the_anchor_must_be_unchanged(void **state)
     uint64_t r;
     uint64_t fl = take_off(&bed, 4, 1, &r);
     flights_feed(bed.flights, fl, STR("abc"), false);
-    flights_leave(bed.flights, r, bed.now_us);
+    flights_leave(bed.flights, r, false, bed.now_us);
     type(&bed, 0, "y");
     assert_int_equal(board(&bed, 5, &r), BOARDED_NONE);
     assert_int_equal(documents_edit(bed.documents, bed.doc->id, 0, 1, STR("")), ERR_OK);
@@ -223,7 +223,7 @@ static void farther_change_serves_but_isnt_cached(void **state)
     bed_start(&bed);
     uint64_t r, flight;
     uint64_t fl = take_off(&bed, 1000, 99, &r);
-    flights_leave(bed.flights, r, bed.now_us);
+    flights_leave(bed.flights, r, false, bed.now_us);
     type(&bed, 10, "b");
     assert_int_equal(board(&bed, 1001, &r), BOARDED_FLYING);
     flights_feed(bed.flights, fl, STR("end"), false);
@@ -263,7 +263,7 @@ static void popup_selection_stands_for_the_typed_word(void **state)
     uint64_t fl = flights_take_off(bed.flights, &spec, 50, bed.now_us);
     flights_feed(bed.flights, fl, STR(" - 1"), false);
     given(&bed, 50, " - 1");
-    flights_leave(bed.flights, 50, bed.now_us);
+    flights_leave(bed.flights, 50, false, bed.now_us);
     type(&bed, 6, "ngth");
     uint64_t r;
     assert_int_equal(board(&bed, 10, &r), BOARDED_FLYING);
@@ -280,7 +280,7 @@ static void landed_flight_is_found_by_its_window(void **state)
     uint64_t fl = take_off(&bed, 4, 77, &r);
     flights_feed(bed.flights, fl, STR("1;"), false);
     flights_land(bed.flights, fl, true, bed.now_us);
-    flights_leave(bed.flights, r, bed.now_us);
+    flights_leave(bed.flights, r, false, bed.now_us);
     documents_close(bed.documents, bed.doc->id);
     bed.doc = open_text(&bed, "x = ");
     assert_int_equal(board(&bed, 4, &r), BOARDED_NONE);
@@ -308,7 +308,7 @@ static void broken_off_flight_serves_nobody_else(void **state)
     struct boarding b = at(&bed, 4);
     assert_int_equal(flights_board_cached(bed.flights, &b, 77, 60, bed.now_us, &flight),
                      BOARDED_NONE);
-    flights_leave(bed.flights, r, bed.now_us);
+    flights_leave(bed.flights, r, false, bed.now_us);
     assert_int_equal(flights_stats(bed.flights).n_landed, 0);
     bed_end(&bed);
 }
@@ -323,7 +323,7 @@ static void cache_keeps_the_most_recently_used(void **state)
         bed.now_us++;
         uint64_t fl = take_off(&bed, 0, i, &r);
         flights_feed(bed.flights, fl, STR("t"), false);
-        flights_leave(bed.flights, r, bed.now_us);
+        flights_leave(bed.flights, r, false, bed.now_us);
         flights_land(bed.flights, fl, true, bed.now_us);
     }
     assert_int_equal(flights_stats(bed.flights).n_landed, 10);
@@ -343,7 +343,7 @@ static void flight_without_riders_ends_after_the_grace(void **state)
     uint64_t r;
     uint64_t fl = take_off(&bed, 1, 1, &r);
     assert_true(flights_next_us(bed.flights) == CLOCK_NEVER);
-    flights_leave(bed.flights, r, bed.now_us);
+    flights_leave(bed.flights, r, false, bed.now_us);
     assert_int_equal(flights_next_us(bed.flights), bed.now_us + FLIGHT_GRACE_US);
     type(&bed, 1, "a"); /* agrees: nothing has come yet */
     assert_int_equal(flights_next_us(bed.flights), bed.now_us + FLIGHT_AGREE_US);
@@ -358,6 +358,18 @@ static void flight_without_riders_ends_after_the_grace(void **state)
     bed_end(&bed);
 }
 
+static void flight_whose_rider_was_served_flies_on(void **state)
+{
+    (void)state;
+    struct bed bed = bed_with("x");
+    bed_start(&bed);
+    uint64_t r;
+    (void)take_off(&bed, 1, 1, &r);
+    flights_leave(bed.flights, r, true, bed.now_us);
+    assert_int_equal(flights_next_us(bed.flights), bed.now_us + FLIGHT_AGREE_US);
+    bed_end(&bed);
+}
+
 static void one_riders_leaving_doesnt_hurt_another(void **state)
 {
     (void)state;
@@ -366,7 +378,7 @@ static void one_riders_leaving_doesnt_hurt_another(void **state)
     uint64_t a, b;
     uint64_t fl = take_off(&bed, 1, 1, &a);
     assert_int_equal(board(&bed, 1, &b), BOARDED_FLYING);
-    flights_leave(bed.flights, a, bed.now_us);
+    flights_leave(bed.flights, a, false, bed.now_us);
     flights_tick(bed.flights, bed.now_us + SEC_TO_US(60));
     flights_feed(bed.flights, fl, STR("yz"), false);
     given(&bed, b, "yz");
@@ -381,7 +393,7 @@ static void new_flight_ends_those_nobody_can_board(void **state)
     bed_start(&bed);
     uint64_t r;
     uint64_t first = take_off(&bed, 1, 1, &r);
-    flights_leave(bed.flights, r, bed.now_us);
+    flights_leave(bed.flights, r, false, bed.now_us);
     (void)take_off(&bed, 3, 2, &r);
     assert_int_equal(bed.last_aborted, first);
     documents_close(bed.documents, bed.doc->id);
@@ -405,6 +417,7 @@ int main(void)
         cmocka_unit_test(broken_off_flight_serves_nobody_else),
         cmocka_unit_test(cache_keeps_the_most_recently_used),
         cmocka_unit_test(flight_without_riders_ends_after_the_grace),
+        cmocka_unit_test(flight_whose_rider_was_served_flies_on),
         cmocka_unit_test(one_riders_leaving_doesnt_hurt_another),
         cmocka_unit_test(new_flight_ends_those_nobody_can_board),
     };
