@@ -399,6 +399,12 @@ static void consider_riding(struct engine *e, struct asked *a, uint64_t now_us)
     size_t n = view.is_waiting ? 0 : due(a, &view, now_us);
     if (n > 0) {
         finish(e, a, fit_less_closers(str_sub(view.text, 0, n), view.closers), NULL);
+    } else if (view.has_landed && a->is_explicit && a->boarded != BOARDED_NONE) {
+        trace_why(&e->trace, a->trace, "nothing was there, asking again");
+        flights_leave(e->flights, a->id, false, now_us);
+        a->boarded = BOARDED_NONE;
+        a->is_again = true;
+        depart(e, a);
     } else if (view.has_landed) {
         trace_why(&e->trace, a->trace, "the model has nothing to add here");
         finish_silent(e, a);

@@ -345,6 +345,7 @@ static const uint16_t PORTS[] = {8080, 8012, 9931, 0};
 
 const struct provider_ops provider_llamacpp = {
     .kind = "llamacpp",
+    .start_hint = "llama-server --fim-qwen-1.5b-default",
     .capabilities = PROVIDER_SLOTS | PROVIDER_ONE_MODEL,
     .abilities = MODEL_INFILL | MODEL_RAW | MODEL_CHAT,
     .ports = PORTS,

@@ -111,10 +111,8 @@ static bool try_endpoint(struct route *r, const struct endpoint *ep, str model)
         return false;
     }
     if (m == NULL || !r->can_fill(m)) {
-        say(r,
-            STR_FMT ": its model can't fill in the middle; serve one that can, such as "
-                    "qwen2.5-coder (llama-server --fim-qwen-1.5b-default)",
-            STR_ARG(ep->name));
+        say(r, STR_FMT ": its model can't fill in the middle; one that can: %s", STR_ARG(ep->name),
+            r->start_hint);
         return false;
     }
     r->message[0] = '\0';
@@ -161,8 +159,12 @@ static void try_all(struct route *r, const struct upstream *u)
 struct route route_inline(const struct upstream *u, const struct settings *s, str wish,
                           bool is_explicit, route_fill_fn *can_fill)
 {
-    struct route r = {
-        .can_fill = can_fill, .state = ROUTE_NONE, .loading = -1.0, .allows_embedded = true};
+    struct route r = {.start_hint = upstream_start_hint(u),
+
+                      .can_fill = can_fill,
+                      .state = ROUTE_NONE,
+                      .loading = -1.0,
+                      .allows_embedded = true};
     bool manual = is_explicit && s->n_models_inline_manual > 0;
     const str *names = manual ? s->models_inline_manual : s->models_inline;
     size_t n = manual ? s->n_models_inline_manual : s->n_models_inline;
@@ -184,13 +186,12 @@ struct route route_inline(const struct upstream *u, const struct settings *s, st
     if (n == 0) {
         try_all(&r, u);
     }
-    if (r.state == ROUTE_NONE) {
-        say(&r, "%s",
-            !names_engine ? "the built-in predictor serves, as configured"
-            : upstream_is_settled(u)
-                ? "no model server found on this machine; start one, for example: "
-                  "llama-server --fim-qwen-1.5b-default"
-                : "looking for model servers on this machine");
+    if (r.state == ROUTE_NONE && !names_engine) {
+        say(&r, "the built-in predictor serves, as configured");
+    } else if (r.state == ROUTE_NONE && upstream_is_settled(u)) {
+        say(&r, "no model server found on this machine; start one, for example: %s", r.start_hint);
+    } else if (r.state == ROUTE_NONE) {
+        say(&r, "looking for model servers on this machine");
     }
     return r;
 }

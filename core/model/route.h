@@ -17,6 +17,7 @@ enum route_state {
 typedef bool route_fill_fn(const struct model_info *m);
 
 struct route {
+    const char *start_hint; /* a command that starts a server, for messages */
     route_fill_fn *can_fill;
     enum route_state state;
     uint64_t endpoint;             /* id */

@@ -308,3 +308,13 @@ const char *tier_name(enum tier tier)
     static const char *const names[] = {"loopback", "lan", "cloud"};
     return names[tier];
 }
+
+const char *upstream_start_hint(const struct upstream *u)
+{
+    for (size_t i = 0; u->options.providers[i]; i++) {
+        if (u->options.providers[i]->start_hint) {
+            return u->options.providers[i]->start_hint;
+        }
+    }
+    return "see the README";
+}

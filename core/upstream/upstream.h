@@ -65,6 +65,8 @@ void upstream_probe(struct upstream *u);
 size_t upstream_count(const struct upstream *u);
 const struct endpoint *upstream_endpoint(const struct upstream *u, size_t idx);
 const struct endpoint *upstream_find(const struct upstream *u, uint64_t id);
+/* A command that starts a model server this program can talk to, for people. */
+const char *upstream_start_hint(const struct upstream *u);
 /* Whether the first look at every endpoint is over (nothing is UNKNOWN or PROBING). */
 bool upstream_is_settled(const struct upstream *u);
 

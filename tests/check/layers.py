@@ -14,7 +14,7 @@ MAX_FILE_LINES = 900
 N_LONGEST = 10
 
 # From top to bottom; a folder includes itself and what stands below it.
-STAIRCASE = ["lsp", "core/report", "core/engine", "core/request", "core/prompt", "core/model",
+STAIRCASE = ["lsp", "core/report", "core/engine", "core/prompt", "core/request", "core/model",
              "core/upstream", "core/predict", "core/document", "core/settings", "core/loop", "core/base"]
 
 # What may only stand in these places: (regular expression over code without comments, places).

@@ -137,6 +137,12 @@ const struct endpoint *upstream_find(const struct upstream *u, uint64_t id)
     return id == 1 || id == 2 ? &world.endpoints[id - 1] : NULL;
 }
 
+const char *upstream_start_hint(const struct upstream *u)
+{
+    (void)u;
+    return "start-it";
+}
+
 bool upstream_is_settled(const struct upstream *u)
 {
     (void)u;
@@ -690,6 +696,28 @@ static void broken_off_text_answers_but_isnt_cached(void **state)
     bed_end(&bed);
 }
 
+static void explicit_request_doesnt_take_an_old_no_for_an_answer(void **state)
+{
+    (void)state;
+    struct bed bed;
+    struct heard h;
+    bed_start(&bed, "x = \n");
+    ask(&bed, &h, 4);
+    end(FINISH_STOP);
+    assert_string_equal(h.text, "");
+    ask(&bed, &h, 4); /* typing takes it */
+    assert_int_equal(n_model_calls(), 1);
+    struct question q = {
+        .kind = QUESTION_INLINE, .document = bed.doc, .cursor = 4, .is_explicit = true};
+    struct sink sink = {.on_text = on_text, .on_done = on_done, .user = &h};
+    (void)engine_ask(bed.engine, &q, &sink);
+    turn();
+    assert_int_equal(n_model_calls(), 2);
+    say("1;\n");
+    assert_string_equal(h.text, "1;");
+    bed_end(&bed);
+}
+
 static void excluded_and_huge_documents_are_never_sent(void **state)
 {
     (void)state;
@@ -786,6 +814,7 @@ int main(void)
         cmocka_unit_test(failure_is_silence_with_a_reason_or_the_predictors_word),
         cmocka_unit_test(same_window_is_served_from_the_cache),
         cmocka_unit_test(broken_off_text_answers_but_isnt_cached),
+        cmocka_unit_test(explicit_request_doesnt_take_an_old_no_for_an_answer),
         cmocka_unit_test(excluded_and_huge_documents_are_never_sent),
         cmocka_unit_test(middle_of_a_word_is_suppressed),
         cmocka_unit_test(closers_that_stand_are_not_repeated),

@@ -27,6 +27,12 @@ const struct endpoint *upstream_endpoint(const struct upstream *u, size_t idx)
     return &endpoints[idx];
 }
 
+const char *upstream_start_hint(const struct upstream *u)
+{
+    (void)u;
+    return "start-it";
+}
+
 bool upstream_is_settled(const struct upstream *u)
 {
     (void)u;
