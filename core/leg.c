@@ -27,6 +27,20 @@
 
 /* -- what is sent -- */
 
+/* Models have learned from "\n"; what comes back is put in with the document's own line ends. */
+static void unify_line_ends(struct buf *b)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < b->len; i++) {
+        char c = b->ptr[i];
+        if (c == '\r' && i + 1 < b->len && b->ptr[i + 1] == '\n') {
+            continue;
+        }
+        b->ptr[n++] = c == '\r' ? '\n' : c;
+    }
+    buf_truncate(b, n);
+}
+
 void prompt_window_take(struct prompt_window *w, const struct asked *a,
                         const struct open_document *doc, uint64_t model)
 {
@@ -40,6 +54,11 @@ void prompt_window_take(struct prompt_window *w, const struct asked *a,
     document_copy(doc->text, w->window.start, a->selected_start, &w->prefix);
     buf_append(&w->prefix, buf_str(&a->selected));
     document_copy(doc->text, a->cursor, w->window.end, &w->suffix);
+    if (memchr(buf_cstr(&w->prefix), '\r', w->prefix.len) != NULL ||
+        memchr(buf_cstr(&w->suffix), '\r', w->suffix.len) != NULL) {
+        unify_line_ends(&w->prefix);
+        unify_line_ends(&w->suffix);
+    }
     w->hash = hash_mix(hash_mix(hash_str(buf_str(&w->prefix)), hash_str(buf_str(&w->suffix))),
                        hash_mix(model, a->is_multiline));
 }

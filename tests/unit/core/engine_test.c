@@ -761,6 +761,19 @@ static void closers_that_stand_are_not_repeated(void **state)
     bed_end(&bed);
 }
 
+static void line_ends_are_sent_as_models_know_them(void **state)
+{
+    (void)state;
+    struct bed bed;
+    struct heard h;
+    bed_start(&bed, "int a;\r\nx = \r\ny\r");
+    ask(&bed, &h, 12);
+    assert_string_equal(model()->prompt, "int a;\nx = |\ny\n");
+    say("1;\nz");
+    assert_string_equal(h.text, "1;");
+    bed_end(&bed);
+}
+
 static void destroying_ends_open_questions(void **state)
 {
     (void)state;
@@ -818,6 +831,7 @@ int main(void)
         cmocka_unit_test(excluded_and_huge_documents_are_never_sent),
         cmocka_unit_test(middle_of_a_word_is_suppressed),
         cmocka_unit_test(closers_that_stand_are_not_repeated),
+        cmocka_unit_test(line_ends_are_sent_as_models_know_them),
         cmocka_unit_test(destroying_ends_open_questions),
         cmocka_unit_test(stats_and_trace_tell_what_happened),
     };
