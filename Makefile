@@ -1,13 +1,14 @@
 # Crucible. One Makefile for the whole tree; everything it makes lies under build/.
-#   make               build/crucible-ls (installs nothing: .ci/deps build does)
+#   make               build/crucible-ls (the libraries it needs: .ci/deps build installs them)
 #   make run           install what is missing, build, replay ten seconds of typing (FILE=...)
 #   make test          units, fuzz corpora, protocol suite (T=name: only units with that name)
 #   make check         format, layers, gcc and clang with -Werror, clang-tidy, cppcheck
 #   make fuzz          each fuzz target for FUZZ_SECONDS (60)
-#   make bench | test-engines | format | install | clean
+#   make test-engines  with a real llama-server, where there is one (ENGINE_DIR=... MODEL=...)
+#   make bench | format | install | clean | help
 #
 # SANITIZE=address,undefined | thread   a build of its own (build/asan, build/tsan), tests too
-# CC=... WERROR=1 V=1 (show commands) PREFIX=/usr/local DESTDIR= ENGINE_DIR=...
+# CC=... WERROR=1 V=1 (show commands) PREFIX=/usr/local DESTDIR=
 
 VERSION := 0.1.0
 PREFIX ?= /usr/local
@@ -24,8 +25,11 @@ say = @$(if $(V),:,printf '  %-6s %s\n' $(1) $(2))
 
 # Libraries: asked for when the first file is compiled, since `make run` may install them before.
 PACKAGES := libuv libcurl
+FOUND = $(shell pkg-config --exists $(PACKAGES) 2>/dev/null && echo yes)
 once = $(eval $(1) := $(2))$($(1))
-PKG_CFLAGS = $(call once,PKG_CFLAGS,$(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(PACKAGES))))
+PKG_CFLAGS = $(call once,PKG_CFLAGS,$(if $(FOUND),,$(error libuv or libcurl is missing: .ci/deps build \
+    installs what it takes))$(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(PACKAGES)) $(BREW:%=-I%)))
+BREW = $(wildcard /opt/homebrew/include)
 PKG_LIBS = $(call once,PKG_LIBS,$(shell pkg-config --libs $(PACKAGES)))
 TEST_LIBS = $(call once,TEST_LIBS,$(or $(shell pkg-config --libs cmocka),-lcmocka))
 
@@ -37,7 +41,8 @@ MODE := -O1 -g -fno-omit-frame-pointer -fsanitize=$(SANITIZE) -fno-sanitize-reco
 LDMODE := -fsanitize=$(SANITIZE)
 else
 MODE = -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE $(HARDEN)
-HARDEN = $(call once,HARDEN,$(call taken,-fcf-protection) $(call taken,-ftrivial-auto-var-init=zero))
+HARDEN = $(call once,HARDEN,$(call taken,-fcf-protection) $(call taken,-ftrivial-auto-var-init=zero) \
+    $(call taken,-ffile-prefix-map=$(CURDIR)=.))
 LDMODE := $(if $(filter Linux,$(shell uname)),-pie -Wl$(comma)-z$(comma)relro$(comma)-z$(comma)now)
 endif
 ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -DCRUCIBLE_VERSION='"$(VERSION)"' -I. -include core/base/banned.h \
@@ -51,9 +56,10 @@ UNITS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(shell find tests/unit -name '*$
 FUZZERS := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 REPLAYS := $(FUZZERS:%=$(BUILD)/tests/fuzz/replay_%)
 
-.PHONY: all run test units fuzzers check fuzz bench test-engines format install clean
+.PHONY: all run test units fuzzers check fuzz bench test-engines format install clean help
 .SECONDARY:
 all: $(BINARY)
+	@:
 
 $(BINARY): $(BUILD)/lsp/main.o $(LIBRARY)
 	$(call say,LINK,$@)
@@ -77,12 +83,14 @@ $(BUILD)/tests/fuzz/replay_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/r
 $(BUILD)/tests/fuzz/libfuzzer_%: $(BUILD)/tests/fuzz/fuzz_%.o $(LIBRARY)
 	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(PKG_LIBS)
 
+run: export DEMO = $(patsubst ~/%,$(HOME)/%,$(or $(FILE),core/document/document.c))
 run:
 	@.ci/deps build
 	@$(MAKE) --no-print-directory all
-	@$(BINARY) demo $(or $(FILE),core/document/document.c)
+	@$(BINARY) demo "$$DEMO"
 
 units: $(UNITS) $(if $(T),,$(REPLAYS) $(BINARY))
+	@:
 
 test:
 	@.ci/deps build test
@@ -95,7 +103,7 @@ check:
 
 fuzzers: $(FUZZERS:%=$(BUILD)/tests/fuzz/libfuzzer_%)
 fuzz:
-	@.ci/deps build check
+	@.ci/deps build fuzz
 	@$(MAKE) --no-print-directory fuzzers CC=clang BUILD=build/fuzz SANITIZE=fuzzer-no-link,address,undefined
 	@tests/fuzz/run build/fuzz $(FUZZ_SECONDS) $(FUZZERS)
 
@@ -117,4 +125,9 @@ install: all
 clean:
 	rm -rf build
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+help:
+	@sed -n '2,/^$$/s/^# \{0,1\}//p' Makefile
+
+export PYTHONPYCACHEPREFIX := $(CURDIR)/build/pycache
+
+-include $(shell find $(addprefix $(BUILD)/,core lsp providers tests) -name '*.d' -type f 2>/dev/null)

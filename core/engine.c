@@ -238,10 +238,12 @@ static void depart(struct engine *e, struct asked *a)
     if (doc == NULL) { /* closed: its questions have been cancelled */
         return;
     }
-    struct route r = route_inline(e->options.upstream, a->settings, buf_str(&a->wish),
-                                  a->is_explicit, leg_can_fill);
+    struct route r = supply_route(e, a);
     if (r.state != ROUTE_READY) {
         do_without(e, a, &r);
+        return;
+    }
+    if (!supply_confirm(e, a, &r)) {
         return;
     }
     uint64_t model = leg_model(&r);
@@ -822,6 +824,7 @@ static void notify(struct engine *e)
 
 void engine_on_upstream(struct engine *e)
 {
+    supply_warm_up(e);
     struct asked *a, *next;
     HASH_ITER(hh, e->asked, a, next)
     {
@@ -860,7 +863,7 @@ struct engine_status engine_status(struct engine *e)
         s.mood = MOOD_NORMAL;
         break;
     case ROUTE_LOADING:
-        s.mood = MOOD_LOADING;
+        s.mood = r->is_idle ? MOOD_NORMAL : MOOD_LOADING;
         break;
     case ROUTE_NONE:
         s.mood = MOOD_WARNING;

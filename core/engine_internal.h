@@ -1,4 +1,5 @@
-/* engine_internal.h - what the engine's two files share: engine.c asks and answers, leg.c flies. */
+/* engine_internal.h - what the files of the engine share: engine.c asks and answers, leg.c flies,
+ * supply.c sends for models. */
 #ifndef CRUCIBLE_ENGINE_INTERNAL_H
 #define CRUCIBLE_ENGINE_INTERNAL_H
 
@@ -94,6 +95,7 @@ struct engine {
     struct trace trace;
     struct engine_stats stats;
     bool was_busy;
+    uint64_t warmed; /* hash of the model that was loaded before it was asked for; 0: none */
     struct route shown_route; /* of the last engine_status */
     char last_why[TRACE_WHY_BYTES];
 };
@@ -111,6 +113,16 @@ void engine_fail(struct engine *e, uint64_t flight, const struct error *error);
 void engine_note_busy(struct engine *e);
 struct boarding engine_place(const struct asked *a, const struct open_document *doc,
                              uint64_t model);
+
+/* -- supply.c -- */
+/* Who would answer. A model that has to be loaded first is sent for; where there is none at all,
+ * endpoints whose models come and go are looked at again. */
+struct route supply_route(struct engine *e, const struct asked *a);
+/* Whether the model is still loaded, as far as anybody knows; else the question waits until the
+ * server has said so. */
+bool supply_confirm(struct engine *e, struct asked *a, const struct route *r);
+/* Has the model loaded that would serve typing, once. */
+void supply_warm_up(struct engine *e);
 
 /* -- leg.c -- */
 /* What would be sent for a question. */

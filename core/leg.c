@@ -112,6 +112,16 @@ static size_t redact_in_place(struct buf *b)
     return n;
 }
 
+/* Breaks up what the server would read as a control token. */
+static void neutralise_in_place(struct buf *b)
+{
+    struct buf out;
+    buf_init(&out, WINDOW_MAX_BYTES * 2);
+    template_neutralise(buf_str(b), &out);
+    buf_release(b);
+    *b = out;
+}
+
 /* The text as it is sent; owned here until the exchange has copied it. */
 struct outgoing {
     struct buf prefix, suffix, prompt;
@@ -168,6 +178,10 @@ static void outgoing_fill(struct outgoing *out, const struct asked *a, const str
     }
     g->slot = -1;
     add_stops(out, a, o);
+    if (out->family == NULL && (r->capabilities & PROVIDER_READS_TOKENS)) {
+        neutralise_in_place(&out->prefix);
+        neutralise_in_place(&out->suffix);
+    }
     if (out->family != NULL) {
         template_render(out->family, buf_str(&out->prefix), buf_str(&out->suffix),
                         last_name(doc->path), &out->prompt);

@@ -13,15 +13,6 @@
 static void on_done(const struct answer *answer, const struct error *error, void *user);
 static void on_cancel(void *user);
 
-static str last_name(str path)
-{
-    size_t at = path.len;
-    while (at > 0 && path.ptr[at - 1] != '/') {
-        at--;
-    }
-    return str_sub(path, at, path.len);
-}
-
 /* `a` is NULL where nothing was asked, nor will be in this place. */
 static void write_nothing(struct ask *a, enum question_kind kind, struct json_writer *w)
 {
@@ -36,7 +27,8 @@ void ask_nothing(struct session *s, struct rpc_call *call, enum question_kind ki
                  const char *why)
 {
     session_wake(s);
-    session_note(s, kind == QUESTION_INLINE ? "inline" : "completion", last_name(path), why);
+    session_note(s, kind == QUESTION_INLINE ? "inline" : "completion", str_after_last(path, '/'),
+                 why);
     write_nothing(NULL, kind, rpc_result(call));
     rpc_send(s->rpc);
 }

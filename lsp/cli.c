@@ -11,8 +11,10 @@
 
 #include <unistd.h>
 
+#include "core/base/json_write.h"
 #include "core/base/limits.h"
 #include "core/settings/settings.h"
+#include "lsp/terminal.h"
 
 struct command {
     const char *name;
@@ -29,11 +31,30 @@ static const struct command commands[] = {
 };
 #define N_COMMANDS (sizeof commands / sizeof commands[0])
 
+static char last_failure[1024]; /* for cli_fail_json; a command fails once and ends */
+
 __attribute__((format(printf, 1, 0))) static void fail_line(const char *fmt, va_list args)
 {
-    fputs("crucible-ls: ", stderr);
-    vfprintf(stderr, fmt, args);
-    fputc('\n', stderr);
+    (void)vsnprintf(last_failure, sizeof last_failure, fmt, args);
+    fprintf(stderr, "crucible-ls: %s\n", last_failure);
+}
+
+int cli_fail_json(int code)
+{
+    struct buf out = {0};
+    buf_init(&out, 16 * KIB);
+    struct json_writer w = json_writer(&out);
+    json_begin_object(&w);
+    json_key(&w, STR("error"));
+    json_begin_object(&w);
+    json_key_str(&w, STR("code"), code == CLI_USAGE ? STR("usage") : STR("failed"));
+    json_key_str(&w, STR("message"), str_from(last_failure));
+    json_end_object(&w);
+    json_end_object(&w);
+    buf_append_char(&out, '\n');
+    terminal_write(buf_str(&out));
+    buf_release(&out);
+    return code;
 }
 
 int cli_fail(const char *fmt, ...)

@@ -1,13 +1,13 @@
 /* cli.h - the program's commands besides serving an editor.
  *
  * Lines and columns are 1-based, columns in bytes. Exit codes: 0 done, 1 it could not be done (a
- * line on stderr says why), 2 the command line makes no sense. */
+ * line on stderr says why), 2 the command line makes no sense, 130 ended by Ctrl-C. */
 #ifndef CRUCIBLE_LSP_CLI_H
 #define CRUCIBLE_LSP_CLI_H
 
 #include "core/base/str.h"
 
-enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2 };
+enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_INTERRUPTED = 130 };
 
 /* Runs the command of argv[1] and gives the exit code. */
 int cli_run(int argc, char **argv);
@@ -18,6 +18,10 @@ int cli_run(int argc, char **argv);
 int cli_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* The same and a pointer to --help. Gives CLI_USAGE. */
 int cli_misused(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* What cli_fail said last, as {"error": {"code", "message"}} on stdout: for commands with --json,
+ * whose readers shouldn't have to look at stderr. Gives `code`. */
+int cli_fail_json(int code);
 
 struct cli_option {     /* one flag that a command knows; the table ends with a NULL name */
     const char *name;   /* "--model" */

@@ -112,8 +112,9 @@ static void advise_command(const struct advice *a, struct buf *out)
     if (has_ollama) {
         buf_appendf(out, "or  ollama pull %s\n", a->tag);
     } else if (!has_server) {
-        buf_append(out, STR("llama-server is part of llama.cpp (brew install llama.cpp, or a "
-                            "release of github.com/ggml-org/llama.cpp)."));
+        buf_append(out,
+                   STR("llama-server is part of llama.cpp: brew install llama.cpp, or a release "
+                       "from\ngithub.com/ggml-org/llama.cpp"));
         if (is_in_ollama) {
             buf_appendf(out, "\nWith Ollama:  ollama pull %s", a->tag);
         }
@@ -131,15 +132,15 @@ void cli_advise(struct buf *out)
         buf_append(out, STR("); the built-in predictor goes on serving.\n"));
         return;
     }
-    buf_appendf(out, "For this machine's memory (");
+    buf_append(out, STR("This machine's memory ("));
     if (memory.available != 0) {
         advice_size(memory.available, out);
         buf_append(out, STR(" free of "));
     }
     advice_size(memory.total, out);
-    buf_appendf(out, "%s): %s, a download of ", memory.is_limited ? " allowed here" : "", a->model);
+    buf_appendf(out, "%s) takes %s, ", memory.is_limited ? " allowed here" : "", a->model);
     advice_size(a->file_bytes, out);
-    buf_append(out, STR(".\n"));
+    buf_append(out, STR(":\n"));
     advise_command(a, out);
     const struct advice *small = advice_row(1);
     if (a->file_bytes > small->file_bytes) {

@@ -18,6 +18,7 @@
 
 #define SETTLE_MS         1500u
 #define LOADING_MS        60000u
+#define MODEL_MS          300000u /* a large model from a slow disk */
 #define PROGRESS_EVERY_US SEC_TO_US(1)
 
 struct complete {
@@ -33,6 +34,7 @@ struct complete {
     struct buf shown; /* owned: text so far */
     size_t n_written; /* of it, to stdout */
     bool is_done;
+    bool is_second_try, must_try_again; /* a model was on its way when nothing came */
     int code;
 };
 
@@ -62,19 +64,22 @@ static int find_cursor(struct complete *c)
     const struct document *d = documents_find(c->room.documents, c->room.document)->text;
     size_t n_lines = document_line_count(d);
     if (c->line > n_lines) {
-        return cli_fail("%s has %zu lines, there is no line %llu", buf_cstr(&c->file), n_lines,
+        return cli_fail("%s has lines 1 to %zu, not %llu", buf_cstr(&c->file), n_lines,
                         (unsigned long long)c->line);
     }
     size_t start = document_line_start(d, (size_t)c->line - 1);
     size_t len = document_line_end(d, (size_t)c->line - 1) - start;
     if (c->column > len + 1) {
-        return cli_fail("line %llu has %zu bytes: columns 1 to %zu, not %llu",
-                        (unsigned long long)c->line, len, len + 1, (unsigned long long)c->column);
+        return cli_fail("line %llu of %s has columns 1 to %zu, not %llu",
+                        (unsigned long long)c->line, buf_cstr(&c->file), len + 1,
+                        (unsigned long long)c->column);
     }
     c->cursor = start + (size_t)c->column - 1;
     if (document_floor(d, c->cursor) != c->cursor) {
-        return cli_fail("column %llu of line %llu is inside a character (columns count bytes)",
-                        (unsigned long long)c->column, (unsigned long long)c->line);
+        return cli_fail("column %llu of line %llu is inside a character; it begins at column %zu "
+                        "(columns count bytes)",
+                        (unsigned long long)c->column, (unsigned long long)c->line,
+                        document_floor(d, c->cursor) - start + 1);
     }
     return CLI_OK;
 }
@@ -100,7 +105,7 @@ static bool has_wished(const struct endpoint *e, str wish)
     }
     str model = is_named(e, wish) ? str_sub(wish, e->name.len + 1, wish.len) : wish;
     for (size_t i = 0; i < e->n_models; i++) {
-        if (str_eq(e->models[i].id, model)) {
+        if (str_eq(e->models[i].id, model) || str_eq(e->models[i].name, model)) {
             return true;
         }
     }
@@ -177,6 +182,35 @@ static const struct endpoint *awaited(const struct complete *c)
     return cli_room_endpoint(&c->room, ENDPOINT_READY) != NULL
                ? NULL
                : cli_room_endpoint(&c->room, ENDPOINT_LOADING);
+}
+
+/* A model that its server is loading for us, or NULL; *where gets its endpoint. */
+static const struct model_info *find_loading(const struct cli_room *room,
+                                             const struct endpoint **where)
+{
+    for (size_t i = 0; i < upstream_count(room->upstream); i++) {
+        *where = upstream_endpoint(room->upstream, i);
+        for (size_t m = 0; m < (*where)->n_models; m++) {
+            if ((*where)->models[m].is_loading) {
+                return &(*where)->models[m];
+            }
+        }
+    }
+    return NULL;
+}
+
+static bool has_come(struct cli_room *room, void *user)
+{
+    struct complete *c = user;
+    const struct endpoint *e;
+    const struct model_info *m = find_loading(room, &e);
+    uint64_t now_us = clock_now_us();
+    if (m != NULL && now_us >= c->next_progress_us) {
+        fprintf(stderr, "waiting: " STR_FMT " is loading " STR_FMT "\n", STR_ARG(e->name),
+                STR_ARG(m->id));
+        c->next_progress_us = now_us + PROGRESS_EVERY_US;
+    }
+    return m == NULL;
 }
 
 static bool is_loaded(struct cli_room *room, void *user)
@@ -324,7 +358,13 @@ static void print_details(const struct answer *a, str why)
 static void on_done(const struct answer *a, const struct error *error, void *user)
 {
     struct complete *c = user;
+    const struct endpoint *where;
     c->is_done = true;
+    c->must_try_again = error == NULL && a->text.len == 0 && !c->is_second_try &&
+                        find_loading(&c->room, &where) != NULL;
+    if (c->must_try_again) {
+        return;
+    }
     if (error != NULL) {
         c->code = CLI_FAILED;
     }
@@ -366,13 +406,19 @@ static void ask(struct complete *c)
     cli_room_wait(&c->room, LOADING_MS, is_answered, c);
     if (!c->is_done) {
         c->code = cli_fail("no answer within a minute");
+    } else if (c->must_try_again) { /* leaving would stop the load */
+        c->is_second_try = true;
+        c->is_done = false;
+        cli_room_wait(&c->room, MODEL_MS, has_come, c);
+        ask(c);
     }
 }
 
 static int complete(struct complete *c, const char *place)
 {
     if (!parse_place(c, place)) {
-        return cli_misused("\"%s\" is no FILE:LINE:COL (lines and columns count from 1)", place);
+        return cli_misused("\"%s\" is no FILE:LINE:COL, such as main.c:12:5; both count from 1",
+                           place);
     }
     int code = cli_room_init(&c->room, buf_cstr(&c->file), c->config);
     if (code == CLI_OK) {
@@ -405,11 +451,14 @@ int cli_complete(int argc, char **argv)
         return code;
     }
     if (place == NULL) {
-        return cli_misused("complete needs FILE:LINE:COL");
+        return cli_misused("complete needs FILE:LINE:COL, such as main.c:12:5");
     }
     buf_init(&c.file, 8 * KIB);
     buf_init(&c.shown, FLIGHT_MAX_TEXT_BYTES);
     code = complete(&c, place);
+    if (c.is_json && !c.is_done && code != CLI_OK) {
+        (void)cli_fail_json(code);
+    }
     cli_room_release(&c.room);
     buf_release(&c.file);
     buf_release(&c.shown);

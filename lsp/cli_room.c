@@ -53,10 +53,26 @@ static str find_root(str path)
     return own;
 }
 
+/* A configuration that was named must be there; the usual one may be missing. */
+static int check_named(const char *config, str path)
+{
+    const char *from_env = getenv("CRUCIBLE_CONFIG");
+    bool is_named = config != NULL || (from_env != NULL && from_env[0] != '\0');
+    if (!is_named || access(path.ptr, R_OK) == 0) {
+        return CLI_OK;
+    }
+    return cli_fail(STR_FMT ": %s (named by %s)", STR_ARG(path), strerror(errno),
+                    config != NULL ? "--config" : "$CRUCIBLE_CONFIG");
+}
+
 static int read_settings(struct cli_room *room, const char *config)
 {
-    struct settings_builder *builder = settings_builder_create();
     str user = settings_user_path(str_from(config), &room->arena);
+    int code = check_named(config, user);
+    if (code != CLI_OK) {
+        return code;
+    }
+    struct settings_builder *builder = settings_builder_create();
     enum err err = settings_builder_read(builder, SETTINGS_USER_FILE, user.ptr);
     const struct settings_problem *problems;
     size_t n = settings_builder_problems(builder, &problems);
@@ -72,7 +88,7 @@ static int read_settings(struct cli_room *room, const char *config)
     room->settings = settings_builder_snapshot(builder);
     settings_builder_destroy(builder);
     if (config != NULL && err != ERR_OK) {
-        return cli_fail("%s: can't be read: %s", config, err_name(err));
+        return n > 0 ? CLI_FAILED : cli_fail("%s: can't be read: %s", config, err_name(err));
     }
     return CLI_OK;
 }
@@ -113,14 +129,16 @@ static int read_file(struct cli_room *room, const char *file)
     int code = CLI_OK;
     size_t max = room->settings->inline_file_bytes;
     if (!S_ISREG(st.st_mode)) {
-        code = cli_fail("%s: not a regular file", file);
+        code = cli_fail("%s: %s; name a file of source code", file,
+                        S_ISDIR(st.st_mode) ? "is a directory" : "not a regular file");
     } else if ((uint64_t)st.st_size > max) {
-        code = cli_fail("%s: %.1f MB; limits.inlineFileMb stops at %.1f MB", file,
-                        (double)st.st_size / 1e6, (double)max / 1e6);
+        code = cli_fail("%s: %.0f MB; files larger than limits.inlineFileMb (%.0f) get no "
+                        "suggestions",
+                        file, (double)st.st_size / MIB, (double)max / MIB);
     } else if (!read_text(room, fd, (size_t)st.st_size)) {
         code = cli_fail("%s: %s", file, strerror(errno));
     } else if (!utf8_is_valid(room->text)) {
-        code = cli_fail("%s: not UTF-8 text", file);
+        code = cli_fail("%s: not UTF-8 text; save it as UTF-8 to get suggestions", file);
     }
     close(fd);
     return code;

@@ -179,6 +179,19 @@ static bool put_text(struct buf *out, struct json object, str key)
     return false;
 }
 
+/* A member's name as words: "fromModel" is "from model". */
+static void put_name(struct buf *out, const char *name)
+{
+    for (; *name != '\0'; name++) {
+        if (*name >= 'A' && *name <= 'Z') {
+            buf_append_char(out, ' ');
+            buf_append_char(out, (char)(*name - 'A' + 'a'));
+        } else {
+            buf_append_char(out, *name);
+        }
+    }
+}
+
 /* "  label   a 1, b 2": the members of `keys` that are there; nothing where none is. */
 static void put_row(struct buf *out, const char *label, struct json object, const char *const *keys)
 {
@@ -187,7 +200,9 @@ static void put_row(struct buf *out, const char *label, struct json object, cons
     buf_appendf(out, "  %-11s", label);
     for (; *keys != NULL; keys++) {
         size_t before = out->len;
-        buf_appendf(out, "%s%s ", has_any ? ", " : "", *keys);
+        buf_append(out, has_any ? STR(", ") : STR(""));
+        put_name(out, *keys);
+        buf_append_char(out, ' ');
         if (put_text(out, object, str_from(*keys))) {
             has_any = true;
         } else {
@@ -277,20 +292,51 @@ static void put_trace(struct buf *out, struct json trace)
     }
 }
 
+/* ", running for 5 min" */
+static void put_uptime(struct buf *out, struct json server)
+{
+    int64_t ms = json_int(json_get(server, STR("uptimeMs")), -1);
+    if (ms < 0) {
+        return;
+    }
+    if (ms < 120000) {
+        buf_appendf(out, ", running for %lld s", (long long)(ms / 1000));
+    } else if (ms < 7200000) {
+        buf_appendf(out, ", running for %lld min", (long long)(ms / 60000));
+    } else {
+        buf_appendf(out, ", running for %lld h", (long long)(ms / 3600000));
+    }
+}
+
+/* "server 4711 of Neovim, version 0.1.0, running for 5 s" */
+static void put_heading(struct buf *out, struct json server)
+{
+    static const char *const keys[] = {"pid", "editor", "version"};
+    static const char *const before[] = {" ", " of ", ", version "};
+    buf_append(out, STR("server"));
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        size_t start = out->len;
+        buf_append(out, str_from(before[i]));
+        if (!put_text(out, server, str_from(keys[i]))) {
+            buf_truncate(out, start);
+        }
+    }
+    put_uptime(out, server);
+    buf_append_char(out, '\n');
+}
+
 static void put_server(struct buf *out, struct json stats, struct json status)
 {
-    static const char *const server_keys[] = {"version", "editor", "uptimeMs", "workspace", NULL};
+    static const char *const server_keys[] = {"workspace", NULL};
     static const char *const status_keys[] = {"kind", "busy", "model", "endpoint", "loading", NULL};
     struct json server = json_get(stats, STR("server"));
-    buf_append(out, STR("server "));
-    if (!put_text(out, server, STR("pid"))) {
-        buf_append(out, STR("?"));
-    }
-    buf_append_char(out, '\n');
+    put_heading(out, server);
     put_row(out, "program", server, server_keys);
     put_row(out, "status", status, status_keys);
     static const char *const words[] = {"message", "why"};
-    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+    bool is_same =
+        str_eq(json_str(json_get(status, STR("message"))), json_str(json_get(status, STR("why"))));
+    for (size_t i = 0; i < (is_same ? 1 : sizeof words / sizeof words[0]); i++) {
         size_t start = out->len;
         buf_appendf(out, "  %-11s", words[i]);
         if (put_text(out, status, str_from(words[i]))) {

@@ -6,17 +6,12 @@
  *          made, consent is looked up in it, and then engine and endpoints get it.
  * Rules    The network is used only after the editor's settings are known, or two seconds have
  *          passed without them (session_set_out). Project files only narrow. */
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "core/base/clock.h"
 #include "core/base/limits.h"
 #include "core/base/log.h"
-#include "lsp/project.h"
-#include "lsp/session.h"
+#include "lsp/ask.h"
 
 #define PULL_WAIT_US    SEC_TO_US(2)  /* then the defaults must do for the time being */
 #define PULL_GIVE_UP_US SEC_TO_US(60) /* a late answer still counts until then */
@@ -107,70 +102,10 @@ static void read_user_file(struct session *s)
     arena_release(&arena);
 }
 
-static str project_path(str folder, struct arena *arena)
-{
-    return arena_printf(arena, STR_FMT "/.crucible.json", STR_ARG(folder));
-}
-
-/* The value of a folder's file; JSON_NONE where it is missing or malformed. */
-static struct json parse_project(str folder, struct arena *arena)
-{
-    struct json value = {0};
-    int fd = open(project_path(folder, arena).ptr, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-    struct stat st;
-    if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0 &&
-        st.st_size <= (off_t)SETTINGS_MAX_FILE_BYTES) {
-        char *text = arena_alloc(arena, (size_t)st.st_size);
-        ssize_t n = read(fd, text, (size_t)st.st_size);
-        if (n <= 0 || json_parse_jsonc(str_of(text, (size_t)n), arena, &value, NULL) != ERR_OK) {
-            value = (struct json){0};
-        }
-    }
-    if (fd >= 0) {
-        close(fd);
-    }
-    return value;
-}
-
-static void join_projects(struct session *s)
-{
-    struct arena arena = {0};
-    struct json all = {0};
-    for (size_t i = 0; i < s->n_folders; i++) {
-        struct json one = parse_project(s->folders[i], &arena);
-        if (json_is(one, JSON_OBJECT) && json_is(all, JSON_OBJECT)) {
-            struct buf text;
-            buf_init(&text, 64 * MIB);
-            struct json_writer w = json_writer(&text);
-            project_join(all, one, &w);
-            if (text.is_full ||
-                json_parse_jsonc(arena_dup(&arena, buf_str(&text)), &arena, &one, NULL) != ERR_OK) {
-                one = all;
-            }
-            buf_release(&text);
-        }
-        all = json_is(one, JSON_OBJECT) ? one : all;
-    }
-    settings_builder_put(s->builder, SETTINGS_PROJECT, all); /* its problems are known by now */
-    arena_release(&arena);
-}
-
 static void read_projects(struct session *s)
 {
-    struct arena arena = {0};
-    for (size_t i = 0; i < s->n_folders; i++) { /* each for its problems, the last for good */
-        str path = project_path(s->folders[i], &arena);
-        enum err err = settings_builder_read(s->builder, SETTINGS_PROJECT, path.ptr);
-        if (err != ERR_NOT_FOUND) {
-            collect_problems(s);
-        }
-    }
-    if (s->n_folders == 0) {
-        put(s, SETTINGS_PROJECT, (struct json){0});
-    } else if (s->n_folders > 1) {
-        join_projects(s);
-    }
-    arena_release(&arena);
+    settings_builder_read_projects(s->builder, s->folders, s->n_folders);
+    collect_problems(s);
 }
 
 void config_load(struct session *s)
@@ -247,6 +182,32 @@ static void check_kinds(struct session *s)
     problems_due(s);
 }
 
+static bool is_same_exclusion(const struct settings *a, const struct settings *b)
+{
+    bool is_same = a->n_privacy_exclude == b->n_privacy_exclude;
+    for (size_t i = 0; is_same && i < a->n_privacy_exclude; i++) {
+        is_same = str_eq(a->privacy_exclude[i], b->privacy_exclude[i]);
+    }
+    return is_same;
+}
+
+/* What was learned of a file that is hidden from now on isn't proposed any more. */
+static void forget_hidden(struct session *s)
+{
+    for (struct session_document *doc = s->by_key; doc; doc = doc->hh.next) {
+        const struct open_document *open = sync_open(s, doc);
+        if (open && open->is_excluded) {
+            predictor_forget_document(s->predictor, doc->id);
+            ask_cancel_document(s, doc);
+        }
+    }
+    predictor_forget_workspaces(s->predictor);
+    engine_clear_cache(s->engine); /* holds what the predictor said, too */
+    for (size_t i = 0; s->is_set_out && i < s->n_folders; i++) {
+        predictor_learn_workspace(s->predictor, s->folders[i]);
+    }
+}
+
 /* One snapshot of what all sources say, for everybody. */
 static void apply(struct session *s)
 {
@@ -260,6 +221,9 @@ static void apply(struct session *s)
     if (s->engine) {
         upstream_configure(s->upstream, s->settings);
         engine_configure(s->engine, s->settings);
+        if (!is_same_exclusion(old, s->settings)) {
+            forget_hidden(s);
+        }
     }
     settings_unref(old);
     if (s->is_set_out) {

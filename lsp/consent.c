@@ -101,21 +101,6 @@ static struct entry *put(struct consent *c, str origin, str digest, enum verdict
 
 /* -- questions -- */
 
-/* Every part with its length before it, so that no two settings give the same text. */
-static void append_part(struct buf *out, str part)
-{
-    buf_appendf(out, "%zu:", part.len);
-    buf_append(out, part);
-}
-
-static void append_list(struct buf *out, const str *items, size_t n)
-{
-    buf_appendf(out, "%zu[", n);
-    for (size_t i = 0; i < n; i++) {
-        append_part(out, items[i]);
-    }
-}
-
 /* "scheme://host:port" of a URL that the settings let pass: no user name, a plain host. */
 static str origin_of(str url)
 {
@@ -134,11 +119,7 @@ static bool describe(const struct endpoint_settings *e, struct consent_question 
         (void)snprintf(out->name, sizeof out->name, STR_FMT, STR_ARG(e->name));
         struct buf text;
         buf_init(&text, 4 * MIB);
-        const str parts[] = {e->name,        e->kind,  e->url,     e->api_key_file,
-                             e->api_key_env, e->proxy, e->ca_file, e->extra_body};
-        append_list(&text, parts, sizeof parts / sizeof parts[0]);
-        append_list(&text, e->headers, e->n_headers);
-        append_list(&text, e->models, e->n_models);
+        endpoint_settings_write(e, &text);
         is_good = !text.is_full;
         digest_sha256(buf_str(&text), out->digest);
         buf_release(&text);

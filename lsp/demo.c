@@ -4,8 +4,9 @@
  *          before an editor is configured.
  * How      A region of the file is taken out of the in-memory document (the file isn't touched)
  *          and typed again: a timer presses keys at human gaps, each key is an edit and a
- *          question, as an editor sends them. An answer appears as ghost text; where it says
- *          what was meant, it is accepted after a short pause, or typed along.
+ *          question, as an editor sends them. An answer appears as ghost text. It is typed along
+ *          until the person has seen it, which takes a while; then what it says rightly is
+ *          accepted, as much at once as an editor has a key for. A long one stops the typing.
  * Rules    The predictor has seen the document without the region, and what is on disk not at all.
  *          Everything ends with the deadline or the text, and gives the terminal back, also on
  *          SIGINT and SIGTERM. */
@@ -17,19 +18,24 @@
 #include "core/base/limits.h"
 #include "core/base/utf8.h"
 #include "lsp/cli.h"
+#include "lsp/demo_region.h"
 #include "lsp/demo_script.h"
 #include "lsp/demo_view.h"
 
-#define WARM_UP_MS      600u /* the first look at the machine, before the first key */
-#define DEFAULT_SECONDS 10u
-#define MAX_SECONDS     600u
-#define SEED            20u
+#define WARM_UP_MS       2000u /* at most: the first look at the machine and the workspace */
+#define DEFAULT_SECONDS  10u
+#define MAX_SECONDS      600u
+#define BYTES_PER_SECOND 45u           /* more than can be written */
+#define NEXT_WORD_US     MS_TO_US(150) /* between two accepting keys */
+#define NEWS_US          MS_TO_US(700) /* how long it says what was accepted */
+#define SEED             20u
 
 struct demo {
     struct cli_room room;
     struct demo_figures figures;
     struct demo_view view;
     struct demo_person person;
+    const char *file;               /* as the person calls it */
     struct loop_timer *key;         /* owned: the next keystroke */
     struct loop_signal *signals[3]; /* owned */
     str truth;                      /* what was taken out; borrows room.text */
@@ -37,9 +43,15 @@ struct demo {
     size_t cursor;                  /* in the document */
     struct buf ghost;               /* owned: shown at the cursor, empty for none */
     uint64_t ghost_trace;           /* of the answer it came with */
-    size_t n_acceptable;            /* of the truth, when the next key is the accepting one */
+    bool is_noticed;                /* the person looks at it ... */
+    uint64_t decided_us;            /* ... and has made up their mind by then */
+    uint64_t natural_us;            /* when the next key comes without any ghost text */
+    uint64_t pressed_us;            /* the last key */
     uint64_t start_us, end_us;
-    struct buf status; /* owned */
+    uint64_t news_until_us;
+    struct buf last;    /* owned: the line about the last answer */
+    struct buf figured; /* owned: the line of figures */
+    struct buf title;   /* owned */
     bool is_interrupted;
 };
 
@@ -52,26 +64,101 @@ static str rest_of(const struct demo *d)
 
 static void draw(struct demo *d)
 {
-    struct engine_status s = engine_status(d->room.engine);
     const struct demo_figures *f = &d->figures;
-    buf_clear(&d->status);
-    buf_appendf(&d->status, " " STR_FMT "  keys %llu  accepted %llu  saved %lld  asked %llu ",
-                STR_ARG(s.model), (unsigned long long)f->n_keys, (unsigned long long)f->n_accepts,
-                (long long)f->n_accepted - (long long)f->n_accepts, (unsigned long long)f->n_asked);
+    buf_clear(&d->figured);
+    buf_appendf(&d->figured, " saved %lld %%: %llu keys for %llu characters, %llu accepted; ",
+                (long long)demo_saved_percent(f), (unsigned long long)f->n_keys,
+                (unsigned long long)demo_written(f), (unsigned long long)f->n_accepts);
+    buf_appendf(&d->figured, "%llu asked", (unsigned long long)f->n_asked);
     if (f->latency.n > 0) {
-        buf_appendf(&d->status, " median %.1f ms ",
+        buf_appendf(&d->figured, ", median %.1f ms",
                     (double)histogram_quantile(&f->latency, 0.5) / 1000);
     }
-    if (s.mood == MOOD_LOADING) {
-        buf_append(&d->status, STR(" the model is loading "));
-    }
+    buf_append(&d->figured, STR(" "));
     const struct open_document *doc = documents_find(d->room.documents, d->room.document);
     struct demo_scene scene = {.text = doc->text,
                                .cursor = d->cursor,
                                .ghost = buf_str(&d->ghost),
-                               .title = d->room.path,
-                               .status = buf_str(&d->status)};
+                               .title = buf_str(&d->title),
+                               .last = buf_str(&d->last),
+                               .figures = buf_str(&d->figured)};
     demo_view_draw(&d->view, &scene);
+}
+
+/* The line about the last answer; news of what was accepted stay for a while. */
+static bool begin_last(struct demo *d, uint64_t now_us)
+{
+    if (now_us < d->news_until_us) {
+        return false;
+    }
+    buf_clear(&d->last);
+    buf_append_char(&d->last, ' ');
+    return true;
+}
+
+/* Why an answer is what it is, for somebody who sees this for the first time. */
+static void append_why(struct demo *d, const struct answer *a)
+{
+    switch (a->boarded) {
+    case BOARDED_FLYING:
+    case BOARDED_LANDED:
+        buf_append(&d->last, STR("you type what it said, nothing was asked anew"));
+        return;
+    case BOARDED_CACHED:
+        buf_append(&d->last, STR("from the cache"));
+        return;
+    case BOARDED_NONE:
+        break;
+    }
+    if (a->source == ANSWER_MODEL) {
+        buf_append(&d->last, STR("a call to the model"));
+    } else {
+        buf_append(&d->last, a->why);
+    }
+}
+
+static void tell_answer(struct demo *d, const struct answer *a, uint64_t now_us)
+{
+    if (!begin_last(d, now_us)) {
+        return;
+    }
+    if (a->text.len > 0) {
+        buf_appendf(&d->last, "ghost text by " STR_FMT " in %.1f ms: ", STR_ARG(a->model),
+                    (double)a->total_us / 1000);
+        append_why(d, a);
+    } else if (cli_room_endpoint(&d->room, ENDPOINT_READY) == NULL) {
+        buf_append(&d->last,
+                   STR("nothing to suggest: the predictor isn't sure, no model is there"));
+    } else {
+        buf_appendf(&d->last, "nothing to suggest: " STR_FMT, STR_ARG(a->why));
+    }
+}
+
+static void tell_error(struct demo *d, const struct error *error, uint64_t now_us)
+{
+    if (!begin_last(d, now_us)) {
+        return;
+    }
+    if (error->code == ERR_CANCELLED) {
+        struct engine_status s = engine_status(d->room.engine);
+        buf_appendf(&d->last, "asking " STR_FMT "%s", STR_ARG(s.model),
+                    s.mood == MOOD_LOADING ? ", which is loading" : "");
+    } else {
+        buf_appendf(&d->last, "failed: %s", error->msg);
+    }
+}
+
+static void tell_accepted(struct demo *d, const struct demo_choice *choice, uint64_t now_us)
+{
+    static const char *const parts[] = {"nothing", "all of it", "a line of it", "a word of it"};
+    char how[64];
+    (void)snprintf(how, sizeof how, "%s, %zu characters with one key", parts[choice->part],
+                   demo_keys(str_sub(rest_of(d), 0, choice->n_bytes), d->n_done == 0));
+    buf_clear(&d->last);
+    buf_appendf(&d->last, " accepted %s", how);
+    d->news_until_us = now_us + NEWS_US;
+    demo_view_event(&d->view, "accepted", str_sub(rest_of(d), 0, choice->n_bytes), str_from(how),
+                    now_us);
 }
 
 /* -- asking -- */
@@ -94,48 +181,66 @@ static void count_answer(struct demo *d, const struct answer *a)
         f->n_riding++;
     } else if (a->source == ANSWER_MODEL) {
         f->n_from_model++;
+        histogram_add(&f->calls, a->total_us);
     } else {
         f->n_from_predictor++;
     }
 }
 
+/* A suggestion that only went on, or grew shorter by what was typed, was looked at before. */
 static void show_answer(struct demo *d, const struct answer *a, uint64_t now_us)
 {
     char how[200];
-    bool is_new = !str_eq(a->text, buf_str(&d->ghost));
+    bool is_known = d->ghost.len > 0 && str_starts_with(a->text, buf_str(&d->ghost));
     buf_clear(&d->ghost);
-    buf_append(&d->ghost, a->text);
-    d->ghost_trace = a->trace;
-    if (is_new && a->text.len > 0) {
-        (void)snprintf(how, sizeof how, STR_FMT "%s, %.2f ms", STR_ARG(a->model),
-                       a->boarded == BOARDED_NONE ? "" : ", riding", (double)a->total_us / 1000);
-        demo_view_event(&d->view, "shown", a->text, str_from(how), now_us);
+    if (a->n_replace == 0) {
+        buf_append(&d->ghost, a->text);
     }
+    d->ghost_trace = a->trace;
+    if (is_known || d->ghost.len == 0) {
+        return;
+    }
+    d->figures.n_suggestions++;
+    d->is_noticed = demo_notices(&d->person);
+    d->decided_us = now_us + demo_decide_us(&d->person);
+    (void)snprintf(how, sizeof how, STR_FMT "%s, %.1f ms", STR_ARG(a->model),
+                   a->boarded == BOARDED_NONE ? "" : ", riding", (double)a->total_us / 1000);
+    demo_view_event(&d->view, "shown", a->text, str_from(how), now_us);
+}
+
+/* Sets the next key: at its own time, or when the suggestion that is shown is decided for. */
+static void plan(struct demo *d)
+{
+    uint64_t at_us = d->natural_us;
+    struct demo_choice choice = demo_choose(buf_str(&d->ghost), rest_of(d));
+    if (d->is_noticed && choice.part != DEMO_NOTHING) {
+        uint64_t earliest_us = d->pressed_us + NEXT_WORD_US;
+        uint64_t accept_us = d->decided_us > earliest_us ? d->decided_us : earliest_us;
+        bool is_caught = choice.n_visible >= DEMO_CATCH_MIN;
+        at_us = is_caught || accept_us < at_us ? accept_us : at_us;
+    }
+    loop_timer_set(d->key, at_us < d->end_us ? at_us : d->end_us);
 }
 
 static void on_done(const struct answer *a, const struct error *error, void *user)
 {
     struct demo *d = user;
     uint64_t now_us = clock_now_us();
-    if (error != NULL) {
-        if (error->code == ERR_CANCELLED) {
-            d->figures.n_superseded++;
-        } else {
-            d->figures.n_failed++;
-            (void)snprintf(d->figures.last_why, sizeof d->figures.last_why, "%.159s", error->msg);
-        }
+    if (error == NULL) {
+        count_answer(d, a);
+        show_answer(d, a, now_us);
+        tell_answer(d, a, now_us);
+        plan(d);
+        draw(d);
         return;
     }
-    bool was_shown = d->ghost.len > 0;
-    count_answer(d, a);
-    show_answer(d, a, now_us);
-    /* A suggestion that only grew shorter by what was typed was decided about before. */
-    size_t n = a->n_replace == 0 ? demo_acceptable(a->text, rest_of(d)) : 0;
-    if (n > 0 && !(was_shown && a->boarded != BOARDED_NONE) && demo_notices(&d->person)) {
-        d->n_acceptable = n;
-        loop_timer_set(d->key, now_us + demo_decide_us(&d->person));
+    if (error->code == ERR_CANCELLED) {
+        d->figures.n_superseded++;
+    } else {
+        d->figures.n_failed++;
+        (void)snprintf(d->figures.last_why, sizeof d->figures.last_why, "%.159s", error->msg);
     }
-    draw(d);
+    tell_error(d, error, now_us);
 }
 
 static void ask(struct demo *d)
@@ -151,53 +256,59 @@ static void ask(struct demo *d)
 
 /* -- the keys -- */
 
-/* Puts the next n bytes of the truth at the cursor. */
-static bool write_text(struct demo *d, size_t n)
+/* Puts the next n bytes of the truth at the cursor; gives the keys that typing them takes, 0
+ * where they have no room. */
+static size_t write_text(struct demo *d, size_t n, uint64_t now_us)
 {
     str text = str_sub(rest_of(d), 0, n);
+    size_t n_keys = demo_keys(text, d->n_done == 0);
     if (documents_edit(d->room.documents, d->room.document, d->cursor, d->cursor, text) != ERR_OK) {
-        return false;
+        return 0;
     }
     d->n_done += n;
     d->cursor += n;
-    d->n_acceptable = 0;
+    d->pressed_us = now_us;
     d->figures.n_keys++;
-    return true;
+    return n_keys;
 }
 
-static void accept_ghost(struct demo *d, uint64_t now_us)
+/* The ghost text gives way to what is written: shorter where it said so, else gone. */
+static void write_over_ghost(struct demo *d, str text, size_t n_ghost)
 {
-    str text = str_sub(rest_of(d), 0, d->n_acceptable);
-    demo_view_event(&d->view, "accepted", text, (struct str){0}, now_us);
-    uint64_t trace = d->ghost_trace;
-    buf_clear(&d->ghost);
-    if (write_text(d, text.len)) {
-        d->figures.n_accepts++;
-        d->figures.n_accepted += utf8_count(text);
-        engine_accepted(d->room.engine, trace, text.len);
+    if (d->ghost.len == 0) {
+        return;
     }
+    if (n_ghost > 0 || str_starts_with(buf_str(&d->ghost), text)) {
+        buf_consume(&d->ghost, n_ghost > 0 ? n_ghost : text.len);
+        return;
+    }
+    d->figures.n_wrong++;
+    buf_clear(&d->ghost);
 }
 
-/* The ghost text gives way to what is typed: shorter where it said so, else gone. */
-static void type_over_ghost(struct demo *d, str key)
+static void accept_ghost(struct demo *d, const struct demo_choice *choice, uint64_t now_us)
 {
-    if (str_starts_with(buf_str(&d->ghost), key)) {
-        buf_consume(&d->ghost, key.len);
-    } else {
-        buf_clear(&d->ghost);
+    str text = str_sub(rest_of(d), 0, choice->n_bytes);
+    tell_accepted(d, choice, now_us);
+    size_t n_ghost = choice->part == DEMO_WHOLE ? d->ghost.len : text.len;
+    write_over_ghost(d, text, n_ghost);
+    uint64_t trace = d->ghost_trace;
+    size_t n_keys = write_text(d, text.len, now_us);
+    if (n_keys > 0) {
+        d->figures.n_accepts++;
+        d->figures.n_accepted += n_keys;
+        demo_view_accepted(&d->view, d->cursor - text.len, d->cursor);
+        engine_accepted(d->room.engine, trace, text.len);
     }
 }
 
 static void type_key(struct demo *d, uint64_t now_us)
 {
     str rest = rest_of(d);
-    bool is_line_start = d->n_done == 0;
-    str key = str_sub(rest, 0, demo_key(rest, is_line_start));
-    type_over_ghost(d, key);
+    str key = str_sub(rest, 0, demo_key(rest, d->n_done == 0));
+    write_over_ghost(d, key, 0);
     demo_view_typed(&d->view, key, now_us);
-    if (write_text(d, key.len)) {
-        d->figures.n_typed += utf8_count(key);
-    }
+    d->figures.n_typed += write_text(d, key.len, now_us);
 }
 
 static void on_key_timeout(void *user)
@@ -208,16 +319,16 @@ static void on_key_timeout(void *user)
         loop_stop(d->room.loop);
         return;
     }
-    if (d->n_acceptable > 0) {
-        accept_ghost(d, now_us);
+    struct demo_choice choice = demo_choose(buf_str(&d->ghost), rest_of(d));
+    if (choice.part != DEMO_NOTHING && d->is_noticed && now_us >= d->decided_us) {
+        accept_ghost(d, &choice, now_us);
     } else {
         type_key(d, now_us);
     }
     ask(d);
-    str rest = rest_of(d);
-    bool is_next_line = rest.len > 0 && (rest.ptr[0] == '\n' || rest.ptr[0] == '\r');
-    uint64_t next_us = now_us + demo_gap_us(&d->person, is_next_line);
-    loop_timer_set(d->key, next_us < d->end_us ? next_us : d->end_us);
+    str before = str_sub(d->truth, 0, d->n_done);
+    d->natural_us = now_us + demo_gap_us(&d->person, before, rest_of(d));
+    plan(d);
     draw(d);
 }
 
@@ -244,9 +355,21 @@ static bool is_warm(struct cli_room *room, void *user)
            (cli_room_is_settled(room, NULL) && !predictor_is_learning(room->predictor));
 }
 
+static size_t count_lines(str text)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < text.len; i++) {
+        n += text.ptr[i] == '\n' ? 1 : 0;
+    }
+    return n;
+}
+
 /* Opens the file without the region. */
 static int open_without(struct demo *d, const struct demo_region *region)
 {
+    d->figures.first_line = 1 + count_lines(str_sub(d->room.text, 0, region->start));
+    d->figures.last_line =
+        d->figures.first_line + count_lines(str_sub(d->room.text, region->start, region->end));
     struct buf text = {0};
     buf_init(&text, DOCUMENT_MAX_BYTES);
     buf_append(&text, str_sub(d->room.text, 0, region->start));
@@ -274,9 +397,13 @@ static void run(struct demo *d, uint64_t seconds, enum demo_view_kind kind)
                                            signums[i] == SIGWINCH ? on_resize : on_interrupt, d);
     }
     demo_view_init(&d->view, kind, clock_now_us());
+    buf_appendf(&d->title, " %s:%zu  %llu s of typing; what was accepted is green", d->file,
+                d->figures.first_line, (unsigned long long)seconds);
+    buf_append(&d->last, STR(" learning the workspace, looking for model servers"));
     draw(d);
     cli_room_wait(&d->room, WARM_UP_MS, is_warm, d);
     d->start_us = clock_now_us();
+    d->view.start_us = d->start_us;
     d->end_us = d->start_us + SEC_TO_US(seconds);
     d->key = loop_timer_create(d->room.loop, on_key_timeout, d);
     loop_timer_set(d->key, d->start_us);
@@ -294,35 +421,36 @@ static void run(struct demo *d, uint64_t seconds, enum demo_view_kind kind)
     }
 }
 
-static int demo(struct demo *d, const char *file, const char *config, uint64_t seconds,
-                bool is_json)
+static int prepare(struct demo *d, const char *file, const char *config, uint64_t seconds)
 {
+    d->file = file;
     int code = cli_room_init(&d->room, file, config);
     if (code != CLI_OK) {
         return code;
     }
     struct demo_region region;
-    if (!demo_region_find(d->room.text, &region)) {
-        return cli_fail("%s: too short for typing in it", file);
+    if (!demo_region_find(d->room.text, seconds * BYTES_PER_SECOND, &region)) {
+        return cli_fail("%s: too short to be typed in; name a file of source code", file);
     }
-    code = open_without(d, &region);
-    if (code != CLI_OK) {
-        return code;
-    }
-    run(d, seconds,
-        is_json              ? DEMO_VIEW_SILENT
-        : terminal_is_rich() ? DEMO_VIEW_WINDOW
-                             : DEMO_VIEW_LINES);
+    return open_without(d, &region);
+}
+
+/* What it came to; after Ctrl-C nobody wants to read on. */
+static void report(const struct demo *d, bool is_json)
+{
     struct buf out = {0};
     buf_init(&out, MIB);
     if (is_json) {
         demo_report_json(&d->figures, &d->room, &out);
     } else {
-        demo_report(&d->figures, &d->room, &out);
+        demo_report(&d->figures, &d->room, d->file, &out);
+        if (!d->is_interrupted) {
+            demo_report_engine(&d->figures, &d->room, &out);
+            demo_editors(&out);
+        }
     }
     terminal_write(buf_str(&out));
     buf_release(&out);
-    return d->is_interrupted ? CLI_FAILED : CLI_OK;
 }
 
 int cli_demo(int argc, char **argv)
@@ -349,10 +477,24 @@ int cli_demo(int argc, char **argv)
     }
     struct demo d = {.person = demo_person(SEED)};
     buf_init(&d.ghost, FLIGHT_MAX_TEXT_BYTES);
-    buf_init(&d.status, 4 * KIB);
-    code = demo(&d, file, config, seconds, is_json);
+    buf_init(&d.title, 8 * KIB);
+    buf_init(&d.last, 4 * KIB);
+    buf_init(&d.figured, 4 * KIB);
+    code = prepare(&d, file, config, seconds);
+    if (code == CLI_OK) {
+        run(&d, seconds,
+            is_json              ? DEMO_VIEW_SILENT
+            : terminal_is_rich() ? DEMO_VIEW_WINDOW
+                                 : DEMO_VIEW_LINES);
+        report(&d, is_json);
+        code = d.is_interrupted ? CLI_INTERRUPTED : CLI_OK;
+    } else if (is_json) {
+        (void)cli_fail_json(code);
+    }
     cli_room_release(&d.room);
     buf_release(&d.ghost);
-    buf_release(&d.status);
+    buf_release(&d.title);
+    buf_release(&d.last);
+    buf_release(&d.figured);
     return code;
 }

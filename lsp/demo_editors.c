@@ -2,7 +2,8 @@
  *
  * Why      After seeing it work the next question is how to have it in one's own editor.
  * How      The files of editors/ are assembled into the program as they are, so what is printed is
- *          what is tested. Where crucible-ls isn't in PATH, its name is replaced by its path.
+ *          what is tested, less their comments. Where crucible-ls isn't in PATH, its name is
+ *          replaced by its path.
  * Rules    Prints; changes no file of the person.
  * Extending a file in editors/, one SNIPPET and one row of the table. */
 #include <limits.h>
@@ -29,17 +30,21 @@
 SNIPPET(snippet_nvim, "editors/nvim/crucible.lua");
 SNIPPET(snippet_emacs, "editors/emacs/crucible.el");
 SNIPPET(snippet_helix, "editors/helix/languages.toml");
-SNIPPET(snippet_vscode, "editors/vscode/README.md");
 
 static const struct {
     const char *programs[4]; /* any of them; NULL-terminated */
     const char *name;
     const char *begin, *end;
+    const char *comment; /* what lines of comment begin with */
 } editors[] = {
-    {{"nvim"}, "Neovim (init.lua)", snippet_nvim_begin, snippet_nvim_end},
-    {{"emacs"}, "Emacs (init.el)", snippet_emacs_begin, snippet_emacs_end},
-    {{"code", "codium", "code-server"}, "VS Code", snippet_vscode_begin, snippet_vscode_end},
-    {{"hx", "helix"}, "Helix (languages.toml)", snippet_helix_begin, snippet_helix_end},
+    {{"nvim"}, "Neovim: ~/.config/nvim/init.lua", snippet_nvim_begin, snippet_nvim_end, "--"},
+    {{"emacs"}, "Emacs: init.el, then M-x eglot", snippet_emacs_begin, snippet_emacs_end, ";"},
+    {{"hx", "helix"},
+     "Helix: ~/.config/helix/languages.toml",
+     snippet_helix_begin,
+     snippet_helix_end,
+     "#"},
+    {{"code", "codium", "code-server"}, "VS Code: editors/vscode/README.md", NULL, NULL, NULL},
 };
 
 /* The path that starts this program; empty where it can't be told. */
@@ -52,24 +57,30 @@ static void own_path(struct buf *out)
     }
 }
 
-/* Appends the snippet with each "crucible-ls" in quotes replaced by `program`. */
-static void append_snippet(struct buf *out, str snippet, str program)
+/* Appends a line with "crucible-ls" in quotes replaced by `program`. */
+static void append_line(struct buf *out, str line, str program)
 {
     static const char name[] = "crucible-ls";
     const size_t len = sizeof name - 1;
-    size_t at = 0;
-    for (;;) {
-        size_t next = str_find(snippet, STR("crucible-ls"), at);
-        if (next == SIZE_MAX) {
-            buf_append(out, str_sub(snippet, at, snippet.len));
-            return;
+    size_t at = str_find(line, str_from(name), 0);
+    char before = at != SIZE_MAX && at > 0 ? line.ptr[at - 1] : ' ';
+    char after = at != SIZE_MAX && at + len < line.len ? line.ptr[at + len] : ' ';
+    if (program.len > 0 && (before == '"' || before == '\'') && before == after) {
+        buf_append(out, str_sub(line, 0, at));
+        buf_append(out, program);
+        line = str_sub(line, at + len, line.len);
+    }
+    buf_append(out, line);
+    buf_append_char(out, '\n');
+}
+
+static void append_snippet(struct buf *out, str snippet, str comment, str program)
+{
+    str line;
+    while (snippet.len > 0 && str_next(&snippet, '\n', &line)) {
+        if (str_trim(line).len > 0 && !str_starts_with(line, comment)) {
+            append_line(out, line, program);
         }
-        buf_append(out, str_sub(snippet, at, next));
-        char before = next > 0 ? snippet.ptr[next - 1] : ' ';
-        char after = next + len < snippet.len ? snippet.ptr[next + len] : ' ';
-        bool is_command = (before == '"' || before == '\'') && before == after;
-        buf_append(out, is_command && program.len > 0 ? program : STR("crucible-ls"));
-        at = next + len;
     }
 }
 
@@ -88,9 +99,11 @@ void demo_editors(struct buf *out)
         }
         if (is_here) {
             buf_appendf(out, "\n-- %s --\n", editors[i].name);
-            str text = str_of(editors[i].begin, (size_t)(editors[i].end - editors[i].begin));
-            append_snippet(out, text, buf_str(&program));
             has_any = true;
+            if (editors[i].begin != NULL) {
+                str text = str_of(editors[i].begin, (size_t)(editors[i].end - editors[i].begin));
+                append_snippet(out, text, str_from(editors[i].comment), buf_str(&program));
+            }
         }
     }
     if (!has_any) {

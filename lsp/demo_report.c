@@ -3,19 +3,38 @@
  * Why      Ghost text that looks good may still have cost more than it saved; the figures say.
  * How      All figures were counted while it ran; here they are only written down.
  * Rules    A figure nobody measured isn't printed. */
+#include "core/base/clock.h"
 #include "core/base/json_write.h"
 #include "lsp/cli_advice.h"
 #include "lsp/demo.h"
 
-/* Characters that didn't have to be typed: accepting costs a key as well. */
-static int64_t saved(const struct demo_figures *f)
+#define SLOW_US MS_TO_US(700) /* the next key is here before that, mostly */
+
+uint64_t demo_written(const struct demo_figures *f)
 {
-    return (int64_t)f->n_accepted - (int64_t)f->n_accepts;
+    return f->n_accepted + f->n_typed;
 }
 
-static void row(struct buf *out, const char *label, uint64_t n, const char *remark)
+int64_t demo_saved(const struct demo_figures *f)
 {
-    buf_appendf(out, "  %-34s %8llu  %s\n", label, (unsigned long long)n, remark);
+    return (int64_t)demo_written(f) - (int64_t)f->n_keys;
+}
+
+int64_t demo_saved_percent(const struct demo_figures *f)
+{
+    int64_t n_written = (int64_t)demo_written(f);
+    return n_written > 0 ? (demo_saved(f) * 100 + n_written / 2) / n_written : 0;
+}
+
+__attribute__((format(printf, 3, 4))) static void row(struct buf *out, const char *label,
+                                                      const char *fmt, ...)
+{
+    char text[256];
+    va_list args;
+    va_start(args, fmt);
+    (void)vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    buf_appendf(out, "  %-12s %s\n", label, text);
 }
 
 static bool is_predictor_alone(const struct settings *s)
@@ -23,67 +42,89 @@ static bool is_predictor_alone(const struct settings *s)
     return s->n_models_inline == 1 && str_eq(s->models_inline[0], STR("embedded"));
 }
 
-static void append_engine(struct buf *out, const struct demo_figures *f,
-                          const struct cli_room *room)
+void demo_report_engine(const struct demo_figures *f, const struct cli_room *room, struct buf *out)
 {
     const struct endpoint *e = cli_room_endpoint(room, ENDPOINT_READY);
     if (f->model[0] != '\0') {
-        buf_appendf(out, "  engine: %s\n", f->model);
+        bool is_slow = f->calls.n > 0 && histogram_quantile(&f->calls, 0.5) > SLOW_US;
+        buf_appendf(out, "engine: %s%s\n", f->model,
+                    is_slow ? "; it is slow here, a smaller one would show more\n" : "");
+        if (is_slow) {
+            cli_advise(out);
+        }
         return;
     }
     if (is_predictor_alone(room->settings)) {
-        buf_append(out, STR("  engine: built-in predictor, as configured\n"));
+        buf_append(out, STR("engine: built-in predictor, as configured\n"));
         return;
     }
     if (e != NULL) {
         buf_appendf(out,
-                    "  engine: built-in predictor; " STR_FMT " at " STR_FMT
+                    "engine: built-in predictor; " STR_FMT " at " STR_FMT
                     " gave no text for these places\n",
                     STR_ARG(e->name), STR_ARG(e->origin));
         if (f->last_why[0] != '\0') {
-            buf_appendf(out, "  the last one: %s\n", f->last_why);
+            buf_appendf(out, "the last one: %s\n", f->last_why);
         }
         return;
     }
     e = cli_room_endpoint(room, ENDPOINT_LOADING);
     if (e != NULL) {
         buf_appendf(out,
-                    "  engine: built-in predictor, while " STR_FMT " at " STR_FMT
+                    "engine: built-in predictor, while " STR_FMT " at " STR_FMT
                     " was loading its model\n",
                     STR_ARG(e->name), STR_ARG(e->origin));
         return;
     }
-    buf_append(out, STR("  engine: built-in predictor (no model server answers)\n\n"));
+    buf_append(out, STR("engine: built-in predictor (no model server answers)\n\n"));
     cli_advise(out);
 }
 
-void demo_report(const struct demo_figures *f, const struct cli_room *room, struct buf *out)
+static void append_answers(struct buf *out, const struct demo_figures *f)
 {
-    buf_appendf(out, "\n%.1f s of typing in " STR_FMT "\n\n", (double)f->run_us / 1e6,
-                STR_ARG(room->path));
-    row(out, "keystrokes", f->n_keys, "");
-    row(out, "  of them accepting", f->n_accepts, "");
-    unsigned long long n_written = f->n_accepted + f->n_typed;
-    buf_appendf(out, "  %-34s %8lld  of %llu written\n", "characters saved", (long long)saved(f),
-                n_written);
-    row(out, "requests asked", f->n_asked, "");
-    row(out, "  answered by a model call", f->n_from_model, "");
-    row(out, "  answered by the predictor", f->n_from_predictor, "");
-    row(out, "  riding a suggestion that was there", f->n_riding, "");
-    row(out, "  from the cache", f->n_cached, "");
-    row(out, "  nothing to say", f->n_empty, "");
-    row(out, "  overtaken by the next key", f->n_superseded, "");
-    if (f->n_failed > 0) {
-        row(out, "  failed", f->n_failed, f->last_why);
+    const struct {
+        uint64_t n;
+        const char *what;
+    } parts[] = {{f->n_from_model, "by a model call"},
+                 {f->n_from_predictor, "by the predictor"},
+                 {f->n_riding, "riding along with a suggestion"},
+                 {f->n_cached, "from the cache"},
+                 {f->n_empty, "with nothing to say"},
+                 {f->n_superseded, "overtaken by the next key"},
+                 {f->n_failed, "failed"}};
+    row(out, "requests", "%6llu  to the engine, %llu calls to a model server",
+        (unsigned long long)f->n_asked, (unsigned long long)f->n_upstream);
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        if (parts[i].n > 0) {
+            row(out, "", "%6llu  %s", (unsigned long long)parts[i].n, parts[i].what);
+        }
     }
-    row(out, "requests to a model server", f->n_upstream, "");
+}
+
+void demo_report(const struct demo_figures *f, const struct cli_room *room, const char *file,
+                 struct buf *out)
+{
+    (void)room;
+    buf_appendf(out, "\n%.1f s of typing in %s, lines %zu to %zu\n", (double)f->run_us / 1e6, file,
+                f->first_line, f->last_line);
+    row(out, "written", "%6llu  characters with %llu keys: %lld saved, %lld %%",
+        (unsigned long long)demo_written(f), (unsigned long long)f->n_keys,
+        (long long)demo_saved(f), (long long)demo_saved_percent(f));
+    row(out, "accepted", "%6llu  times, %llu characters", (unsigned long long)f->n_accepts,
+        (unsigned long long)f->n_accepted);
+    row(out, "suggestions", "%6llu  shown, %llu of them wrong",
+        (unsigned long long)f->n_suggestions, (unsigned long long)f->n_wrong);
+    append_answers(out, f);
     if (f->latency.n > 0) {
-        buf_appendf(out, "  %-34s %8.2f  ms, p95 %.2f ms\n", "suggestion after the key, median",
-                    (double)histogram_quantile(&f->latency, 0.5) / 1000,
-                    (double)histogram_quantile(&f->latency, 0.95) / 1000);
+        row(out, "latency", "%6.1f  ms from key to suggestion, median; p95 %.1f ms",
+            (double)histogram_quantile(&f->latency, 0.5) / 1000,
+            (double)histogram_quantile(&f->latency, 0.95) / 1000);
     }
-    append_engine(out, f, room);
-    demo_editors(out);
+    if (f->calls.n > 0) {
+        row(out, "", "%6.1f  ms where a model was called, median; p95 %.1f ms",
+            (double)histogram_quantile(&f->calls, 0.5) / 1000,
+            (double)histogram_quantile(&f->calls, 0.95) / 1000);
+    }
 }
 
 void demo_report_json(const struct demo_figures *f, const struct cli_room *room, struct buf *out)
@@ -92,10 +133,14 @@ void demo_report_json(const struct demo_figures *f, const struct cli_room *room,
         const char *key;
         uint64_t n;
     } counts[] = {
+        {"firstLine", f->first_line},
+        {"lastLine", f->last_line},
         {"keystrokes", f->n_keys},
         {"accepts", f->n_accepts},
         {"acceptedCharacters", f->n_accepted},
         {"typedCharacters", f->n_typed},
+        {"suggestions", f->n_suggestions},
+        {"wrong", f->n_wrong},
         {"asked", f->n_asked},
         {"fromModel", f->n_from_model},
         {"fromPredictor", f->n_from_predictor},
@@ -113,7 +158,8 @@ void demo_report_json(const struct demo_figures *f, const struct cli_room *room,
     for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
         json_key_int(&w, str_from(counts[i].key), (int64_t)counts[i].n);
     }
-    json_key_int(&w, STR("savedCharacters"), saved(f));
+    json_key_int(&w, STR("savedCharacters"), demo_saved(f));
+    json_key_int(&w, STR("savedPercent"), demo_saved_percent(f));
     json_key(&w, STR("latencyMs"));
     json_begin_object(&w);
     json_key_double(&w, STR("p50"), (double)histogram_quantile(&f->latency, 0.5) / 1000);

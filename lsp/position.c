@@ -16,17 +16,6 @@ str position_encoding_name(enum position_encoding encoding)
     return str_from(encoding_names[encoding]);
 }
 
-bool position_encoding_from(str name, enum position_encoding *out)
-{
-    for (unsigned i = 0; i < N_POSITION_ENCODINGS; i++) {
-        if (str_eq(name, str_from(encoding_names[i]))) {
-            *out = (enum position_encoding)i;
-            return true;
-        }
-    }
-    return false;
-}
-
 size_t position_units(str s, enum position_encoding encoding)
 {
     switch (encoding) {

@@ -17,8 +17,6 @@ struct position {
 
 /* "utf-8", "utf-16", "utf-32". */
 str position_encoding_name(enum position_encoding encoding);
-/* False for any other word. */
-bool position_encoding_from(str name, enum position_encoding *out);
 
 /* A line past the last gives the document's end, a character past the line's text its end (before
  * the line end), the middle of a surrogate pair or UTF-8 sequence the start of its code point. */

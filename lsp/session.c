@@ -244,8 +244,6 @@ static void on_upstream_change(void *user)
     if (s->engine) {
         engine_on_upstream(s->engine);
     }
-    if (s->is_set_out) {
-    }
     status_changed(s);
 }
 

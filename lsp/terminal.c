@@ -11,7 +11,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <sys/ioctl.h>
-#include <termios.h>
 #include <unistd.h>
 
 #include "core/base/limits.h"
@@ -64,7 +63,20 @@ static bool is_shown(uint32_t cp)
            !(cp >= 0x2066 && cp <= 0x2069) && !(cp >= 0xe0000 && cp <= 0xe007f);
 }
 
-void terminal_append(struct buf *out, str text, unsigned *column, unsigned columns)
+/* Appends one character of n cells, or the part of it that is in view: blanks. */
+static void append_cells(struct buf *out, str one, unsigned n, unsigned *column, unsigned left)
+{
+    if (*column >= left) {
+        buf_append(out, one);
+    }
+    for (unsigned i = 0; *column < left && i < n; i++) {
+        buf_append(out, *column + i >= left ? STR(" ") : STR(""));
+    }
+    *column += n;
+}
+
+void terminal_append_from(struct buf *out, str text, unsigned *column, unsigned left,
+                          unsigned columns)
 {
     while (text.len > 0) {
         uint32_t cp;
@@ -76,18 +88,32 @@ void terminal_append(struct buf *out, str text, unsigned *column, unsigned colum
         }
         if (cp == '\t') {
             unsigned n = TAB_CELLS - *column % TAB_CELLS;
-            for (; n > 0 && *column < columns; n--, ++*column) {
-                buf_append_char(out, ' ');
+            for (; n > 0 && *column < columns; n--) {
+                append_cells(out, STR(" "), 1, column, left);
             }
         } else if (is_shown(cp)) {
             unsigned n = cells_of(cp);
             if (*column + n > columns) {
                 return;
             }
-            buf_append(out, one);
-            *column += n;
+            append_cells(out, one, n, column, left);
         }
     }
+}
+
+void terminal_append(struct buf *out, str text, unsigned *column, unsigned columns)
+{
+    terminal_append_from(out, text, column, 0, columns);
+}
+
+unsigned terminal_width(str text, unsigned column)
+{
+    unsigned start = column;
+    struct buf nothing = {0};
+    buf_init(&nothing, KIB);
+    terminal_append_from(&nothing, text, &column, UINT32_MAX / 2, UINT32_MAX / 2);
+    buf_release(&nothing);
+    return column - start;
 }
 
 void terminal_write(str bytes)
@@ -105,6 +131,20 @@ void terminal_write(str bytes)
     }
 }
 
+/* Keys pressed while a frame is drawn would be echoed into it. A process in the background may
+ * not change the terminal: it would be stopped. */
+static void quieten(struct terminal_frame *f)
+{
+    if (tcgetpgrp(STDOUT_FILENO) != getpgrp() || tcgetattr(STDOUT_FILENO, &f->was) != 0) {
+        return;
+    }
+    struct termios quiet = f->was;
+    quiet.c_lflag &= ~(tcflag_t)(ECHO | ICANON);
+    quiet.c_cc[VSUSP] = _POSIX_VDISABLE;
+    quiet.c_cc[VQUIT] = _POSIX_VDISABLE;
+    f->is_quiet = tcsetattr(STDOUT_FILENO, TCSANOW, &quiet) == 0;
+}
+
 void terminal_draw(struct terminal_frame *f, str lines)
 {
     struct buf out = {0};
@@ -112,6 +152,7 @@ void terminal_draw(struct terminal_frame *f, str lines)
     if (!f->is_hidden) {
         buf_append(&out, STR("\x1b[?25l"));
         f->is_hidden = true;
+        quieten(f);
     }
     if (f->n_lines > 0) {
         buf_appendf(&out, "\x1b[%uA", f->n_lines);
@@ -140,5 +181,9 @@ void terminal_leave(struct terminal_frame *f)
     if (f->is_hidden) {
         terminal_write(STR(TERMINAL_PLAIN "\x1b[?7h\x1b[?25h"));
         f->is_hidden = false;
+    }
+    if (f->is_quiet) {
+        (void)tcsetattr(STDOUT_FILENO, TCSAFLUSH, &f->was);
+        f->is_quiet = false;
     }
 }

@@ -5,11 +5,15 @@
 #ifndef CRUCIBLE_LSP_TERMINAL_H
 #define CRUCIBLE_LSP_TERMINAL_H
 
+#include <termios.h>
+
 #include "core/base/str.h"
 
 #define TERMINAL_BOLD    "\x1b[1m"
 #define TERMINAL_DIM     "\x1b[2m"
+#define TERMINAL_GREEN   "\x1b[32m"
 #define TERMINAL_REVERSE "\x1b[7m"
+#define TERMINAL_CURSOR  "\x1b[2;7m"
 #define TERMINAL_PLAIN   "\x1b[0m"
 
 /* Whether escape sequences may be written to stdout. */
@@ -20,20 +24,31 @@ void terminal_size(unsigned *columns, unsigned *rows);
  * multiple of four, counted from *column), cut at `columns`. Advances *column by the cells used;
  * wide characters count two. Line ends are for the caller. */
 void terminal_append(struct buf *out, str text, unsigned *column, unsigned columns);
+/* The same for a view that is scrolled sideways: cells before column `left` are counted and left
+ * out. */
+void terminal_append_from(struct buf *out, str text, unsigned *column, unsigned left,
+                          unsigned columns);
+/* Cells that the text takes from `column` on. */
+unsigned terminal_width(str text, unsigned column);
 /* Writes all of it to stdout, around short writes. */
 void terminal_write(str bytes);
 
-/* A block of lines that is drawn again and again at the same place. `{0}` is nothing drawn. */
+/* A block of lines that is drawn again and again at the same place. `{0}` is nothing drawn. While
+ * it is drawn the cursor is hidden and keys aren't echoed; Ctrl-C works, Ctrl-Z and Ctrl-\ don't,
+ * since they would leave the terminal like that. */
 struct terminal_frame {
     unsigned n_lines; /* drawn last time; the cursor stands below them */
     bool is_hidden;   /* the cursor is */
+    bool is_quiet;    /* keys aren't echoed; `was` is how it was */
+    struct termios was;
 };
 /* Draws `lines`, each ended by "\n" and no wider than the terminal, over what was drawn last. */
 void terminal_draw(struct terminal_frame *f, str lines);
 /* After a resize nothing is known of what the terminal did with the old lines: clears and starts
  * again at the top. */
 void terminal_restart(struct terminal_frame *f);
-/* Shows the cursor again, below the frame, which stays. */
+/* Gives the terminal back: the cursor below the frame, which stays. Keys pressed meanwhile are
+ * dropped, so that no shell runs them. */
 void terminal_leave(struct terminal_frame *f);
 
 #endif

@@ -165,16 +165,3 @@ enum err uri_normalise(str uri, struct buf *key, str *path)
     }
     return key->is_full ? ERR_INVALID : err;
 }
-
-void uri_from_path(str path, struct buf *out)
-{
-    buf_append(out, STR("file://"));
-    for (size_t i = 0; i < path.len; i++) {
-        char c = path.ptr[i];
-        if (is_unreserved(c) || c == '/') {
-            buf_append_char(out, c);
-        } else {
-            buf_appendf(out, "%%%02X", (unsigned)(unsigned char)c);
-        }
-    }
-}

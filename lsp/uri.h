@@ -15,7 +15,5 @@
  * ERR_INVALID for what is no URI, for an encoded NUL and past URI_MAX_BYTES. Characters after a
  * stray '%' are kept as they are. */
 NODISCARD enum err uri_normalise(str uri, struct buf *key, str *path);
-/* Appends "file://" and the escaped path. */
-void uri_from_path(str path, struct buf *out);
 
 #endif

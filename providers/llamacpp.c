@@ -17,6 +17,8 @@
 #define BAR "\xEF\xBD\x9C" /* U+FF5C */
 #define LOW "\xE2\x96\x81" /* U+2581 */
 
+#define TOKENS_MAX 4096u /* pieces that our short text can come in */
+
 #define TOP_K 40
 #define TOP_P 0.9
 
@@ -242,7 +244,7 @@ static unsigned abilities_of(struct json tokens)
 static enum probe_state read_tokens(struct probe *p, struct json reply)
 {
     struct json tokens = json_get(reply, STR("tokens"));
-    if (json_count(tokens) > 0) {
+    if (json_count(tokens) > 0 && json_count(tokens) <= TOKENS_MAX) {
         p->models[0].abilities = abilities_of(tokens);
     }
     return PROBE_READY;

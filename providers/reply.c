@@ -452,7 +452,7 @@ static const char *advice(enum err code, int status)
     case ERR_REJECTED:
         return "the server can't do this with its model; choose one that fills in the middle";
     case ERR_NOT_FOUND:
-        return "the server has no such model or address; see `crucible-ls models`";
+        return "the server has no such model or address; see `crucible-ls status`";
     default: /* a status that speaks for itself */
         break;
     }
@@ -467,8 +467,7 @@ static const char *advice(enum err code, int status)
                          : "the server refuses the request; check the endpoint's kind and settings";
 }
 
-/* At most SERVER_TEXT_BYTES of the first line of what a server said, visible characters only. */
-static void append_quoted(struct buf *out, str message)
+void reply_quote(struct buf *out, str message)
 {
     struct buf visible;
     buf_init(&visible, HTTP_MAX_ERROR_BYTES * 3);
@@ -493,7 +492,7 @@ static void explain(int status, enum err code, str message, struct error *out)
     }
     /* A refused key is sometimes quoted back. */
     if (code != ERR_AUTH) {
-        append_quoted(&text, message);
+        reply_quote(&text, message);
     }
     error_set(out, code, "%s", buf_cstr(&text));
     out->detail = status;

@@ -15,6 +15,9 @@ void reply_decode(struct decoder *d, str bytes);
 void reply_finish(struct decoder *d, bool is_aborted);
 /* Explains a failed response by its status, or by its body alone (status 200: an error in it). */
 void reply_explain(int status, str body, struct error *out);
+/* Appends a server's own words to a message, in brackets and quotation marks: some of their first
+ * line, visible characters only. Nothing where there are none. */
+void reply_quote(struct buf *out, str message);
 /* Whether a failed response says that a model is still being loaded. */
 bool reply_is_loading(int status, str body);
 

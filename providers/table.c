@@ -5,12 +5,10 @@
 #include "core/upstream/provider.h"
 
 extern const struct provider_ops provider_llamacpp;
+extern const struct provider_ops provider_ollama;
 extern const struct provider_ops provider_openai;
 extern const struct provider_ops provider_embedded;
 
 const struct provider_ops *const provider_table[] = {
-    &provider_llamacpp,
-    &provider_openai,
-    &provider_embedded,
-    NULL,
+    &provider_llamacpp, &provider_ollama, &provider_openai, &provider_embedded, NULL,
 };

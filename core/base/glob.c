@@ -178,19 +178,9 @@ static bool match_from_root(str pattern, str path, bool is_nocase, unsigned *ste
     return true;
 }
 
-/* `path` without the names before its last one. */
-static str last_name(str path)
-{
-    size_t i = path.len;
-    while (i > 0 && path.ptr[i - 1] != '/') {
-        i--;
-    }
-    return str_sub(path, i, path.len);
-}
-
 static bool match_one(str pattern, bool is_rooted, str path, bool is_nocase, unsigned *steps)
 {
-    return match_from_root(pattern, is_rooted ? path : last_name(path), is_nocase, steps);
+    return match_from_root(pattern, is_rooted ? path : str_after_last(path, '/'), is_nocase, steps);
 }
 
 bool glob_matches(str pattern, str path, bool is_nocase)

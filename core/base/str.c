@@ -118,6 +118,15 @@ str str_trim_end(str s)
     return s;
 }
 
+str str_after_last(str s, char c)
+{
+    size_t at = s.len;
+    while (at > 0 && s.ptr[at - 1] != c) {
+        at--;
+    }
+    return str_sub(s, at, s.len);
+}
+
 bool str_next(str *rest, char sep, str *part)
 {
     if (rest->len == 0) {

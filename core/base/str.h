@@ -44,6 +44,8 @@ str str_sub(str s, size_t from, size_t to);
 /* Without spaces, tabs, CR and LF at both ends / at the end. */
 str str_trim(str s);
 str str_trim_end(str s);
+/* What follows the last `c`; all of `s` where there is none. */
+str str_after_last(str s, char c);
 /* Cuts the next part off `*rest` at `sep`; false when nothing is left. */
 bool str_next(str *rest, char sep, str *part);
 /* Whole decimal number without sign; false when it isn't one or passes `max`. */

@@ -373,19 +373,6 @@ enum err document_edit(struct document *d, size_t start, size_t end, str text)
     return ERR_OK;
 }
 
-enum err document_set(struct document *d, str text)
-{
-    if (text.len > DOCUMENT_MAX_BYTES) {
-        return ERR_TOO_LARGE;
-    }
-    struct document old = *d;
-    document_fill(d, text);
-    d->revision++;
-    xfree(old.text);
-    xfree(old.starts);
-    return ERR_OK;
-}
-
 /* -- lines -- */
 
 size_t document_line_count(const struct document *d)

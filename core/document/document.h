@@ -26,8 +26,6 @@ uint64_t document_revision(const struct document *d);
  * no slice of this document.
  * ERR_TOO_LARGE leaves the document as it was. */
 NODISCARD enum err document_edit(struct document *d, size_t start, size_t end, str text);
-/* Replaces everything. */
-NODISCARD enum err document_set(struct document *d, str text);
 
 size_t document_line_count(const struct document *d);
 /* First byte of the line (0-based); a line past the last gives the document's length. */

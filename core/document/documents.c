@@ -121,12 +121,3 @@ size_t documents_count(const struct documents *ds)
 {
     return HASH_COUNT(ds->by_id);
 }
-
-void documents_each(struct documents *ds, documents_fn *fn, void *user)
-{
-    struct entry *e, *next;
-    HASH_ITER(hh, ds->by_id, e, next)
-    {
-        fn(&e->doc, NULL, user);
-    }
-}

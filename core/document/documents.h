@@ -39,7 +39,5 @@ struct open_document *documents_find(struct documents *ds, uint64_t id);
 NODISCARD enum err documents_edit(struct documents *ds, uint64_t id, size_t start, size_t end,
                                   str text);
 size_t documents_count(const struct documents *ds);
-/* Calls fn for each open document, edit NULL. */
-void documents_each(struct documents *ds, documents_fn *fn, void *user);
 
 #endif

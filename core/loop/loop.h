@@ -92,6 +92,18 @@ struct loop_job *loop_job_start(struct loop *loop, loop_fn *work,
                                 void (*done)(bool is_cancelled, void *user), void *user);
 void loop_job_cancel(struct loop_job *job); /* only before done was called; NULL is fine */
 
+/* -- commands -- */
+struct loop_process;
+#define LOOP_PROCESS_OUTPUT_BYTES 8192u /* what is printed past it is as the end of the output */
+/* `status` is the exit status, or minus the signal that ended it; `output` is borrowed. */
+typedef void loop_process_fn(int status, str output, void *user);
+/* Runs argv, found through PATH, without a shell; fn is called once, when it has ended. NULL where
+ * it can't be started. Copies. */
+struct loop_process *loop_process_start(struct loop *loop, const str *argv, size_t n,
+                                        loop_process_fn *fn, void *user);
+/* Kills it where it still runs, and wipes what it printed. */
+void loop_process_destroy(struct loop_process *p);
+
 /* -- the world around -- */
 /* fn is called once when process `pid` ends (pidfd; polled every second where there is none).
  * ERR_NOT_FOUND where no such process exists in our namespace: then nothing is watched. */

@@ -32,15 +32,37 @@ static void take(struct route *r, const struct endpoint *ep, const struct model_
     r->model = m->id;
     r->model_name = m->name;
     r->abilities = m->abilities;
+    r->capabilities = ep->ops->capabilities;
 }
 
-/* The endpoint's best model: one that fills in the middle, loaded before not loaded. */
+static bool needs_load(const struct endpoint *ep, const struct model_info *m)
+{
+    return ep->ops->encode_load != NULL && !m->is_loaded && !m->is_remote;
+}
+
+/* Which model serves sooner. */
+static int readiness(const struct model_info *m)
+{
+    return m->is_loaded ? 3 : m->is_loading ? 2 : m->load_error == NULL ? 1 : 0;
+}
+
+static bool is_better(const struct model_info *a, const struct model_info *b)
+{
+    if (b == NULL || readiness(a) != readiness(b)) {
+        return b == NULL || readiness(a) > readiness(b);
+    }
+    return a->n_bytes > 0 && a->n_bytes < b->n_bytes;
+}
+
+/* The endpoint's best model: one that fills in the middle, loaded before not loaded, small before
+ * large; none that sends text elsewhere without having been named. */
 static const struct model_info *best_model(const struct route *r, const struct endpoint *ep)
 {
     const struct model_info *best = NULL;
     for (size_t i = 0; i < ep->n_models; i++) {
         const struct model_info *m = &ep->models[i];
-        if (r->can_fill(m) && (best == NULL || (m->is_loaded && !best->is_loaded))) {
+        bool is_near = !m->is_remote || ep->tier != TIER_LOOPBACK;
+        if (is_near && r->can_fill(m) && is_better(m, best)) {
             best = m;
         }
     }
@@ -51,6 +73,11 @@ static const struct model_info *find_model(const struct endpoint *ep, str id)
 {
     for (size_t i = 0; i < ep->n_models; i++) {
         if (str_eq(ep->models[i].id, id)) {
+            return &ep->models[i];
+        }
+    }
+    for (size_t i = 0; i < ep->n_models; i++) { /* as the server also understands it */
+        if (str_eq(ep->models[i].name, id)) {
             return &ep->models[i];
         }
     }
@@ -89,6 +116,27 @@ static void say_down(struct route *r, const struct endpoint *ep)
     }
 }
 
+/* The model is the one, but its server has to load it first. */
+static void take_unloaded(struct route *r, const struct endpoint *ep, const struct model_info *m)
+{
+    if (!r->needs_load) {
+        r->needs_load = true;
+        r->load_endpoint = ep->id;
+        r->load_model = m->id;
+    }
+    if (m->load_error != NULL && !m->is_loading) {
+        say(r, STR_FMT ": " STR_FMT " can't be loaded: %s", STR_ARG(ep->name), STR_ARG(m->id),
+            m->load_error->msg);
+    } else if (r->state == ROUTE_NONE) {
+        take(r, ep, m);
+        r->state = ROUTE_LOADING;
+        r->is_idle = !m->is_loading;
+        (void)snprintf(r->message, sizeof(r->message), STR_FMT ": %s" STR_FMT "%s",
+                       STR_ARG(ep->name), r->is_idle ? "" : "loading ", STR_ARG(m->id),
+                       r->is_idle ? " isn't loaded; the first request loads it" : "");
+    }
+}
+
 /* Takes `ep` (with `model`, or its best one) if it is ready or loading; true when that settles
  * the route, that is when it is ready. */
 static bool try_endpoint(struct route *r, const struct endpoint *ep, str model)
@@ -110,9 +158,23 @@ static bool try_endpoint(struct route *r, const struct endpoint *ep, str model)
             STR_ARG(ep->name), STR_ARG(model));
         return false;
     }
+    const char *hint = ep->ops->start_hint != NULL ? ep->ops->start_hint : r->start_hint;
+    if (ep->n_models == 0) {
+        say(r, STR_FMT " has no models yet; get one: %s", STR_ARG(ep->name), hint);
+        return false;
+    }
     if (m == NULL || !r->can_fill(m)) {
         say(r, STR_FMT ": its model can't fill in the middle; one that can: %s", STR_ARG(ep->name),
-            r->start_hint);
+            hint);
+        return false;
+    }
+    if (m->is_remote && ep->tier == TIER_LOOPBACK && !r->is_own_list) {
+        say(r, STR_FMT "/" STR_FMT " sends text to another machine: your own file has to name it",
+            STR_ARG(ep->name), STR_ARG(m->id));
+        return false;
+    }
+    if (needs_load(ep, m)) {
+        take_unloaded(r, ep, m);
         return false;
     }
     r->message[0] = '\0';
@@ -172,6 +234,8 @@ struct route route_inline(const struct upstream *u, const struct settings *s, st
         names = &wish;
         n = 1;
     }
+    r.is_own_list = wish.len > 0 ||
+                    !(manual ? s->models_inline_manual_is_foreign : s->models_inline_is_foreign);
     if (n > 0) {
         r.allows_embedded = false;
     }
@@ -185,6 +249,7 @@ struct route route_inline(const struct upstream *u, const struct settings *s, st
     }
     if (n == 0) {
         try_all(&r, u);
+        r.needs_load = r.needs_load && r.state != ROUTE_READY; /* what is there is good enough */
     }
     if (r.state == ROUTE_NONE && !names_engine) {
         say(&r, "the built-in predictor serves, as configured");

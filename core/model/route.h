@@ -1,8 +1,10 @@
 /* route.h - which model of which endpoint answers.
  *
- * The settings' list for the role decides; where it is empty, the best that is there: loaded
- * models that fill in the middle, on this machine first. A remote endpoint is only ever chosen
- * when the configuration names it. */
+ * The settings' list for the role decides; where it is empty, the best that is there: models that
+ * fill in the middle, on this machine first, loaded ones before others, then the smallest, which
+ * answers soonest. What sends text elsewhere, be it a remote endpoint or a model that a server of
+ * this machine forwards, is only ever chosen when the configuration names it; the latter when the
+ * user's own file does. */
 #ifndef CRUCIBLE_MODEL_ROUTE_H
 #define CRUCIBLE_MODEL_ROUTE_H
 
@@ -18,20 +20,28 @@ typedef bool route_fill_fn(const struct model_info *m);
 
 struct route {
     const char *start_hint; /* a command that starts a server, for messages */
+    bool is_own_list;       /* the names asked for come from the user: file or command line */
     route_fill_fn *can_fill;
     enum route_state state;
-    uint64_t endpoint;             /* id */
-    str model;                     /* the server's id of it */
-    str model_name;                /* what it says of itself: chooses the template */
-    unsigned abilities;            /* enum model_ability */
-    bool is_remote;                /* text leaves this machine */
+    uint64_t endpoint;      /* id */
+    str model;              /* the server's id of it */
+    str model_name;         /* what it says of itself: chooses the template */
+    unsigned abilities;     /* enum model_ability */
+    unsigned capabilities;  /* enum provider_capability */
+    bool is_remote;         /* text leaves this machine */
+    bool needs_load;        /* a model that is preferred isn't loaded: upstream_load it */
+    bool is_idle;           /* LOADING, but nobody has sent for the model yet */
+    uint64_t load_endpoint; /* id; where needs_load */
+    str load_model;
     double loading;                /* 0..1, < 0 unknown */
     bool allows_embedded;          /* the built-in predictor may answer */
     char name[128];                /* "endpoint/model", for people */
     char message[ERROR_MSG_BYTES]; /* where not READY: the state and the next step */
 };
-/* `wish` is "endpoint/model", an endpoint's name, a model's id, or empty for the role's list. The
- * slices are the upstream's: valid until its next change. */
+/* A model that its server would have to load first is ROUTE_LOADING, and one that couldn't be
+ * loaded is passed over; `needs_load` says what to have loaded, also where another model serves
+ * meanwhile. `wish` is "endpoint/model", an endpoint's name, a model's id, or empty for the role's
+ * list. The slices are the upstream's: valid until its next change. */
 struct route route_inline(const struct upstream *u, const struct settings *s, str wish,
                           bool is_explicit, route_fill_fn *can_fill);
 

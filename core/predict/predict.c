@@ -369,6 +369,16 @@ static struct root *find_root(struct predictor *p, str path)
     return root;
 }
 
+void predictor_forget_workspaces(struct predictor *p)
+{
+    for (size_t i = 0; i < p->n_roots; i++) {
+        cancel_job(p->roots[i].job);
+        p->roots[i].job = NULL;
+        ngrams_release(&p->roots[i].ngrams);
+    }
+    hide_open_files(p);
+}
+
 void predictor_learn_workspace(struct predictor *p, str path)
 {
     while (path.len > 1 && path.ptr[path.len - 1] == '/') {

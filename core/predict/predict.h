@@ -36,6 +36,8 @@ void predictor_destroy(struct predictor *p);
  * newest files first where the bounds don't allow all. Replaces what was learned of that root.
  * A scan never reads files that are open as documents (their buffers are learned instead). */
 void predictor_learn_workspace(struct predictor *p, str root);
+/* Forgets at once what was learned of all roots, which may be scanned again. */
+void predictor_forget_workspaces(struct predictor *p);
 /* Learns (again) from the text of an open document; `path` may be empty. Copies both. Cheap on
  * the loop's thread but for the copy: call it in pauses, not on each edit. */
 void predictor_learn_document(struct predictor *p, uint64_t document, str path, str text);

@@ -260,20 +260,11 @@ static size_t choose_cut(const struct draft *d, bool is_ended, double *p)
     return best;
 }
 
-static str last_line(str text)
-{
-    size_t start = text.len;
-    while (start > 0 && text.ptr[start - 1] != '\n') {
-        start--;
-    }
-    return str_sub(text, start, text.len);
-}
-
 /* A line that was finished may stay: it isn't what follows anyway, and no loop. */
 static bool may_keep_line(const struct draft *d, size_t kept)
 {
-    str line = last_line(buf_str(&d->text));
-    str previous = last_line(str_sub(buf_str(&d->text), 0, kept));
+    str line = str_after_last(buf_str(&d->text), '\n');
+    str previous = str_after_last(str_sub(buf_str(&d->text), 0, kept), '\n');
     return !seam_is_next_line(line, d->after) && !str_eq(line, previous);
 }
 
@@ -370,7 +361,7 @@ struct prediction suggest(struct mix *m, struct ngrams *scope, const struct pred
     struct draft *d = arena_alloc(arena, sizeof(*d));
     d->mix = m;
     d->style = indentation_of(before);
-    d->line_before = last_line(before);
+    d->line_before = str_after_last(before, '\n');
     d->column = indentation_column(d->line_before);
     d->after = place->after;
     d->rest = str_sub(place->after, 0, str_find_char(place->after, '\n', 0));

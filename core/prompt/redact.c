@@ -113,6 +113,8 @@ struct scan {
     size_t given; /* everything before it is in `out` */
     size_t n_found;
     struct buf *out;
+    size_t cursor;     /* a place in `text` */
+    size_t out_cursor; /* where it is in `out`; SIZE_MAX until it is known */
 };
 
 /* -- characters -- */
@@ -172,13 +174,26 @@ static bool starts_at(str text, size_t at, str what)
     return str_starts_with(str_sub(text, at, text.len), what);
 }
 
+/* Gives the text before `end` as it is. */
+static void give(struct scan *s, size_t end)
+{
+    if (s->out_cursor == SIZE_MAX && s->cursor <= end) {
+        s->out_cursor = s->out->len + (s->cursor - s->given);
+    }
+    buf_append(s->out, str_sub(s->text, s->given, end));
+    s->given = end;
+}
+
 /* Replaces [start, end). */
 static void replace(struct scan *s, size_t start, size_t end)
 {
-    buf_append(s->out, str_sub(s->text, s->given, start));
+    give(s, start);
     buf_append(s->out, REPLACEMENT);
     s->given = end;
     s->n_found++;
+    if (s->out_cursor == SIZE_MAX && s->cursor < end) { /* in the middle of it */
+        s->out_cursor = s->out->len;
+    }
 }
 
 /* -- tokens with a prefix. Each looks at one place and gives where the secret ends, 0 for none --
@@ -635,13 +650,36 @@ static size_t redact_at(struct scan *s, size_t at)
     return end;
 }
 
+static size_t walk(struct scan *s)
+{
+    for (size_t i = 0; i < s->text.len;) {
+        size_t end = redact_at(s, i);
+        i = end > i ? end : i + 1;
+    }
+    give(s, s->text.len);
+    return s->n_found;
+}
+
 size_t redact(str text, struct buf *out)
 {
     struct scan s = {.text = text, .out = out};
-    for (size_t i = 0; i < text.len;) {
-        size_t end = redact_at(&s, i);
-        i = end > i ? end : i + 1;
-    }
-    buf_append(out, str_sub(text, s.given, text.len));
-    return s.n_found;
+    return walk(&s);
+}
+
+size_t redact_around(str before, str after, struct buf *out_before, struct buf *out_after)
+{
+    struct buf whole, clean;
+    buf_init(&whole, before.len + after.len);
+    buf_append(&whole, before);
+    buf_append(&whole, after);
+    buf_init(&clean, out_before->max + out_after->max);
+    struct scan s = {
+        .text = buf_str(&whole), .out = &clean, .cursor = before.len, .out_cursor = SIZE_MAX};
+    size_t n = walk(&s);
+    /* What is being typed ends at the cursor: it is looked at as such, too. */
+    n += redact(str_sub(buf_str(&clean), 0, s.out_cursor), out_before);
+    buf_append(out_after, str_sub(buf_str(&clean), s.out_cursor, clean.len));
+    buf_release(&whole);
+    buf_release(&clean);
+    return n;
 }

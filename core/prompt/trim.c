@@ -607,8 +607,3 @@ void trim_finish(struct trim *t, bool is_cut, struct buf *clean)
         end_here(t, TRIM_FINISHED, clean);
     }
 }
-
-void trim_characters(struct buf *out, str text)
-{
-    visible_append(out, text);
-}

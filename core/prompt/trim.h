@@ -50,8 +50,4 @@ enum trim_end trim_ended(const struct trim *t);
  * may turn out to repeat the document. */
 bool trim_is_at_line_end(const struct trim *t);
 
-/* Appends `text` with everything dropped that trim drops character by character; for text that
- * comes from models or peers outside the editor's buffer (log lines, messages, status). */
-void trim_characters(struct buf *out, str text);
-
 #endif

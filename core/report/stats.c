@@ -6,7 +6,7 @@
 
 static void write_endpoints(const struct upstream *u, struct json_writer *w);
 
-const char *stats_mood_name(enum engine_mood mood)
+static const char *mood_name(enum engine_mood mood)
 {
     switch (mood) {
     case MOOD_NORMAL:
@@ -24,7 +24,7 @@ const char *stats_mood_name(enum engine_mood mood)
 void stats_write_status(struct engine *engine, struct json_writer *w)
 {
     struct engine_status s = engine_status(engine);
-    json_key_str(w, STR("kind"), str_from(stats_mood_name(s.mood)));
+    json_key_str(w, STR("kind"), str_from(mood_name(s.mood)));
     json_key_bool(w, STR("busy"), s.is_busy);
     json_key_str(w, STR("model"), s.model);
     json_key_str(w, STR("endpoint"), s.endpoint);

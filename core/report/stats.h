@@ -20,6 +20,5 @@ void stats_write(const struct stats_sources *from, struct json_writer *w);
 void stats_write_status(struct engine *engine, struct json_writer *w);
 /* {"n", "mean", "p50", "p95", "p99", "max"}, each divided by `unit_us`. */
 void stats_write_histogram(const struct histogram *h, double unit_us, struct json_writer *w);
-const char *stats_mood_name(enum engine_mood mood);
 
 #endif

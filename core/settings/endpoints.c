@@ -19,7 +19,7 @@ enum member_type {
     MEMBER_ENV,
     MEMBER_LIST,
     MEMBER_HEADERS,
-    MEMBER_PATHS, /* checked, not kept */
+    MEMBER_PATHS,
     MEMBER_JSON
 };
 
@@ -41,7 +41,7 @@ static const struct member members[] = {
     {"apiKeyEnv", MEMBER_ENV, true, AT(api_key_env), 0},
     {"apiKeyCommand", MEMBER_LIST, true, LIST(api_key_command)},
     {"headers", MEMBER_HEADERS, true, LIST(headers)},
-    {"paths", MEMBER_PATHS, false, 0, 0},
+    {"paths", MEMBER_PATHS, true, LIST(paths)},
     {"extraBody", MEMBER_JSON, true, AT(extra_body), 0},
     {"proxy", MEMBER_LINE, true, AT(proxy), 0},
     {"caFile", MEMBER_PATH, true, AT(ca_file), 0},
@@ -90,16 +90,16 @@ static bool read_url(const struct reading *r, str path, struct json v, str *out)
     return true;
 }
 
-static bool read_paths(const struct reading *r, str path, struct json v)
+static bool read_paths(const struct reading *r, str path, struct json v, const str **pairs,
+                       size_t *n)
 {
-    const str *pairs;
-    size_t n;
-    if (!read_pairs(r, path, v, "\n", &pairs, &n)) {
+    if (!read_pairs(r, path, v, "\n", pairs, n)) {
         return false;
     }
-    for (size_t i = 0; i < n; i++) {
-        size_t slash = str_find_char(pairs[i], '\n', 0) + 1;
-        if (slash >= pairs[i].len || pairs[i].ptr[slash] != '/') {
+    for (size_t i = 0; i < *n; i++) {
+        str pair = (*pairs)[i];
+        size_t slash = str_find_char(pair, '\n', 0) + 1;
+        if (slash >= pair.len || pair.ptr[slash] != '/') {
             return reading_problem(r, path, "must hold paths that begin with \"/\"");
         }
     }
@@ -128,7 +128,7 @@ static bool read_member(const struct reading *r, str path, const struct member *
     case MEMBER_HEADERS:
         return read_pairs(r, path, v, ": ", list, n_list);
     case MEMBER_PATHS:
-        return read_paths(r, path, v);
+        return read_paths(r, path, v, list, n_list);
     case MEMBER_JSON:
         if (!read_object_type(r, path, v)) {
             return false;
@@ -165,13 +165,18 @@ static bool read_endpoint(const struct reading *r, str path, struct json v,
     struct json_iter it = json_iter(v);
     struct json value;
     str key;
+    unsigned seen = 0; /* bits by member */
     while (json_next(&it, &key, &value)) {
         const struct member *m = find_member(key);
+        unsigned bit = m ? 1u << (m - members) : 0;
         str member_path = reading_member(r, path, reading_key(r, key));
-        if (m && json_raw(json_get(v, key)).ptr != json_raw(value).ptr) {
+        if (seen & bit) {
             reading_problem(r, member_path, "is given twice; the first one counts");
-        } else if (!is_refused(r, member_path, m, key, value) &&
-                   !read_member(r, member_path, m, value, e)) {
+            continue;
+        }
+        seen |= bit;
+        if (!is_refused(r, member_path, m, key, value) &&
+            !read_member(r, member_path, m, value, e)) {
             return false;
         }
     }
@@ -206,4 +211,27 @@ bool read_endpoints(const struct reading *r, str path, struct json v, struct set
     out->endpoints = list;
     out->n_endpoints = n;
     return true;
+}
+
+/* -- written out -- */
+
+/* Every part with its length before it. */
+static void write_list(struct buf *out, const str *items, size_t n)
+{
+    buf_appendf(out, "%zu[", n);
+    for (size_t i = 0; i < n; i++) {
+        buf_appendf(out, "%zu:", items[i].len);
+        buf_append(out, items[i]);
+    }
+}
+
+void endpoint_settings_write(const struct endpoint_settings *e, struct buf *out)
+{
+    const str parts[] = {e->name,        e->kind,  e->url,     e->api_key_file,
+                         e->api_key_env, e->proxy, e->ca_file, e->extra_body};
+    write_list(out, parts, sizeof parts / sizeof parts[0]);
+    write_list(out, e->api_key_command, e->n_api_key_command);
+    write_list(out, e->headers, e->n_headers);
+    write_list(out, e->paths, e->n_paths);
+    write_list(out, e->models, e->n_models);
 }

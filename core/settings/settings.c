@@ -5,7 +5,8 @@
  * How      The builder keeps, for each source and key, the JSON text of the last good value. A put
  *          replaces those that are good, drops those that are absent, and leaves those that are
  *          bad as they were. A snapshot reads defaults and then all sources in their order with
- *          the very readers that checked them, into an arena of its own.
+ *          the very readers that checked them, into an arena of its own. Each project is a source
+ *          of its own: since all of them only narrow, one after the other narrows as all.
  * Rules    A value that its source may not set is never stored, so a snapshot can't hold it. What
  *          depends on the source (consent, lowering) is decided by the reader, from the source. */
 #include "core/settings/settings.h"
@@ -21,9 +22,19 @@
 
 #define KEYS_MAX 64u
 
+struct values {
+    char *raw[KEYS_MAX]; /* owned; JSON with comments, NULL: not set */
+};
+struct project {
+    char *path; /* of its file; owned */
+    struct values values;
+    struct project *next;
+};
+
 struct settings_builder {
-    char *raw[N_SETTINGS_SOURCES][KEYS_MAX]; /* owned; JSON with comments, NULL: not set */
-    struct report report;                    /* of the last put or read */
+    struct values values[N_SETTINGS_SOURCES];
+    struct project *projects; /* owned, each too; besides what was put as SETTINGS_PROJECT */
+    struct report report;     /* of the last put or read */
 };
 
 struct snapshot {
@@ -107,11 +118,22 @@ struct settings_builder *settings_builder_create(void)
     return xcalloc(1, sizeof(struct settings_builder));
 }
 
-static void clear_source(struct settings_builder *b, enum settings_source source)
+static void values_clear(struct values *values)
 {
     for (size_t i = 0; i < KEYS_MAX; i++) {
-        xfree(b->raw[source][i]);
-        b->raw[source][i] = NULL;
+        xfree(values->raw[i]);
+        values->raw[i] = NULL;
+    }
+}
+
+static void projects_destroy(struct project *p)
+{
+    while (p) {
+        struct project *next = p->next;
+        values_clear(&p->values);
+        xfree(p->path);
+        xfree(p);
+        p = next;
     }
 }
 
@@ -121,8 +143,9 @@ void settings_builder_destroy(struct settings_builder *b)
         return;
     }
     for (unsigned i = 0; i < N_SETTINGS_SOURCES; i++) {
-        clear_source(b, (enum settings_source)i);
+        values_clear(&b->values[i]);
     }
+    projects_destroy(b->projects);
     report_release(&b->report);
     xfree(b);
 }
@@ -136,7 +159,7 @@ size_t settings_builder_problems(const struct settings_builder *b,
 
 /* One walk over what a source says. */
 struct put {
-    struct settings_builder *b;
+    struct values *values;
     struct reading reading;
     bool is_seen[KEYS_MAX]; /* keys that keep or get a value */
 };
@@ -164,7 +187,7 @@ static void put_key(struct put *put, const struct setting *s, struct json v)
     }
     put->is_seen[idx] = true;
     if (setting_read(s, &put->reading, v, &value)) {
-        char **raw = &put->b->raw[put->reading.source][idx];
+        char **raw = &put->values->raw[idx];
         str text = json_raw(v);
         xfree(*raw);
         *raw = xstrndup(text.ptr, text.len);
@@ -173,7 +196,9 @@ static void put_key(struct put *put, const struct setting *s, struct json v)
 
 static void put_unknown(struct put *put, str path)
 {
-    reading_unknown(&put->reading, path, setting_nearest(path));
+    /* Looking for what was meant costs more than saying so. */
+    bool is_heard = put->reading.report->n < SETTINGS_MAX_PROBLEMS;
+    reading_unknown(&put->reading, path, is_heard ? setting_nearest(path) : (str){0});
 }
 
 /* The value of a group isn't an object: its keys stay as they were. */
@@ -228,24 +253,33 @@ static void put_all(struct put *put, struct json value)
     }
     for (size_t i = 0; i < settings_n_keys; i++) {
         if (!put->is_seen[i]) {
-            xfree(put->b->raw[put->reading.source][i]);
-            put->b->raw[put->reading.source][i] = NULL;
+            xfree(put->values->raw[i]);
+            put->values->raw[i] = NULL;
         }
     }
+}
+
+static void put_value(struct settings_builder *b, struct values *values,
+                      enum settings_source source, struct json value)
+{
+    struct arena scratch = {0};
+    struct put put = {.values = values, .reading = {&scratch, &b->report, source}};
+    if (json_is(value, JSON_NONE) || json_is(value, JSON_NULL)) {
+        values_clear(values);
+    } else if (json_raw(value).len > SETTINGS_MAX_FILE_BYTES) {
+        reading_problem(&put.reading, STR(""), "must not be longer than %u KiB",
+                        SETTINGS_MAX_FILE_BYTES / KIB);
+    } else if (read_object_type(&put.reading, STR(""), value)) {
+        put_all(&put, value);
+    }
+    arena_release(&scratch);
 }
 
 void settings_builder_put(struct settings_builder *b, enum settings_source source,
                           struct json value)
 {
-    struct arena scratch = {0};
-    struct put put = {.b = b, .reading = {&scratch, &b->report, source}};
     report_clear(&b->report);
-    if (json_is(value, JSON_NONE) || json_is(value, JSON_NULL)) {
-        clear_source(b, source);
-    } else if (read_object_type(&put.reading, STR(""), value)) {
-        put_all(&put, value);
-    }
-    arena_release(&scratch);
+    put_value(b, &b->values[source], source, value);
 }
 
 /* -- reading files -- */
@@ -278,7 +312,8 @@ static int read_whole(const char *path, struct buf *out, enum err *err)
 }
 
 /* Puts JSON text; an empty one is an empty object. */
-static enum err put_text(struct settings_builder *b, enum settings_source source, str text)
+static enum err put_text(struct settings_builder *b, struct values *values,
+                         enum settings_source source, str text)
 {
     struct arena arena = {0};
     struct error why = {0};
@@ -289,7 +324,7 @@ static enum err put_text(struct settings_builder *b, enum settings_source source
     text = str_trim(text).len == 0 ? STR("{}") : text;
     enum err err = json_parse_jsonc(text, &arena, &value, &why);
     if (err == ERR_OK) {
-        settings_builder_put(b, source, value);
+        put_value(b, values, source, value);
     } else {
         struct reading reading = {&arena, &b->report, source};
         reading_problem(&reading, STR(""), "the file is not JSON: %s", why.msg);
@@ -299,13 +334,12 @@ static enum err put_text(struct settings_builder *b, enum settings_source source
     return err;
 }
 
-enum err settings_builder_read(struct settings_builder *b, enum settings_source source,
-                               const char *path)
+static enum err read_values(struct settings_builder *b, struct values *values,
+                            enum settings_source source, const char *path)
 {
     struct buf text;
     enum err err;
     buf_init(&text, SETTINGS_MAX_FILE_BYTES + 4 * KIB);
-    report_clear(&b->report);
     int failure = read_whole(path, &text, &err);
     struct reading reading = {NULL, &b->report, source};
     if (err == ERR_OK && text.len > SETTINGS_MAX_FILE_BYTES) {
@@ -313,14 +347,54 @@ enum err settings_builder_read(struct settings_builder *b, enum settings_source 
         failure = EFBIG;
     }
     if (err == ERR_OK) {
-        err = put_text(b, source, buf_str(&text));
+        err = put_text(b, values, source, buf_str(&text));
     } else if (err == ERR_NOT_FOUND) {
-        clear_source(b, source);
+        values_clear(values);
     } else {
         reading_problem(&reading, STR(""), "the file can't be read: %s", strerror(failure));
     }
     buf_release(&text);
     return err;
+}
+
+enum err settings_builder_read(struct settings_builder *b, enum settings_source source,
+                               const char *path)
+{
+    report_clear(&b->report);
+    return read_values(b, &b->values[source], source, path);
+}
+
+/* Takes the project of `path` off the list, or makes one. */
+static struct project *take_project(struct project **list, str path)
+{
+    for (struct project **at = list; *at; at = &(*at)->next) {
+        struct project *p = *at;
+        if (str_eq(str_from(p->path), path)) {
+            *at = p->next;
+            p->next = NULL;
+            return p;
+        }
+    }
+    struct project *p = xcalloc(1, sizeof *p);
+    p->path = xstrndup(path.ptr, path.len);
+    return p;
+}
+
+void settings_builder_read_projects(struct settings_builder *b, const str *folders, size_t n)
+{
+    struct arena arena = {0};
+    struct project *old = b->projects;
+    b->projects = NULL;
+    report_clear(&b->report);
+    for (size_t i = 0; i < n; i++) {
+        struct project *p = take_project(
+            &old, arena_printf(&arena, STR_FMT "/.crucible.json", STR_ARG(folders[i])));
+        (void)read_values(b, &p->values, SETTINGS_PROJECT, p->path);
+        p->next = b->projects;
+        b->projects = p;
+    }
+    projects_destroy(old);
+    arena_release(&arena);
 }
 
 str settings_user_path(str flag, struct arena *arena)
@@ -407,6 +481,16 @@ static void apply_number(const struct setting *s, void *field, double number, bo
     }
 }
 
+/* A list of models that may name one which sends text elsewhere: who says so matters. */
+static void note_origin(struct settings *out, const void *list, enum settings_source source)
+{
+    if (list == (const void *)&out->models_inline) {
+        out->models_inline_is_foreign = source != SETTINGS_USER_FILE;
+    } else if (list == (const void *)&out->models_inline_manual) {
+        out->models_inline_manual_is_foreign = source != SETTINGS_USER_FILE;
+    }
+}
+
 static void apply(const struct setting *s, enum settings_source source, struct settings *out,
                   const struct setting_value *value, struct arena *arena)
 {
@@ -434,6 +518,7 @@ static void apply(const struct setting *s, enum settings_source source, struct s
         break;
     case FIELD_LIST:
         apply_list(s, out, value, arena);
+        note_origin(out, field, source);
         break;
     case FIELD_ENABLE:
         out->inline_enabled = false;
@@ -462,6 +547,16 @@ static void apply_text(const struct setting *s, enum settings_source source, con
     }
 }
 
+static void apply_values(const struct values *values, enum settings_source source,
+                         struct snapshot *snap)
+{
+    for (size_t i = 0; i < settings_n_keys; i++) {
+        if (values->raw[i]) {
+            apply_text(&settings_table[i], source, values->raw[i], snap);
+        }
+    }
+}
+
 struct settings *settings_builder_snapshot(struct settings_builder *b)
 {
     static uint64_t last_serial;
@@ -474,12 +569,10 @@ struct settings *settings_builder_snapshot(struct settings_builder *b)
         }
     }
     for (unsigned source = 0; source < N_SETTINGS_SOURCES; source++) {
-        for (size_t i = 0; i < settings_n_keys; i++) {
-            if (b->raw[source][i]) {
-                apply_text(&settings_table[i], (enum settings_source)source, b->raw[source][i],
-                           snap);
-            }
-        }
+        apply_values(&b->values[source], (enum settings_source)source, snap);
+    }
+    for (const struct project *p = b->projects; p; p = p->next) {
+        apply_values(&p->values, SETTINGS_PROJECT, snap);
     }
     return &snap->pub;
 }

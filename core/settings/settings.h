@@ -34,12 +34,17 @@ struct endpoint_settings {
     const str *api_key_command;
     size_t n_api_key_command; /* argv; none: no command */
     const str *headers;
-    size_t n_headers;               /* "Name: value" */
+    size_t n_headers; /* "Name: value" */
+    const str *paths;
+    size_t n_paths;                 /* "what\n/path": asked there instead */
     str proxy, ca_file, extra_body; /* extra_body: JSON object text or "" */
     const str *models;
     size_t n_models;    /* ids, where the server can't list them */
     bool needs_consent; /* remote, and not from the user's file */
 };
+/* Appends everything that the endpoint says, so that no two of them give the same text; whether it
+ * needs consent isn't part of it. */
+void endpoint_settings_write(const struct endpoint_settings *e, struct buf *out);
 struct model_options { /* of the first pattern that matches "endpoint/model" */
     str pattern;
     double temperature; /* < 0: default */
@@ -58,6 +63,8 @@ struct settings {
     size_t n_models_inline;
     const str *models_inline_manual;
     size_t n_models_inline_manual;
+    /* Whether the list comes from elsewhere than the user's file. */
+    bool models_inline_is_foreign, models_inline_manual_is_foreign;
     const str *models_chat;
     size_t n_models_chat;
     const struct model_options *model_options;
@@ -70,6 +77,8 @@ struct settings {
     enum multiline inline_multiline;
     enum toggle completion_enabled;
     enum hover_model hover;
+    bool residency_preload;    /* load models before they are needed */
+    uint64_t residency_ttl_ms; /* how long an unused one stays; 0: as its server likes */
     unsigned cache_entries;
     uint64_t cache_ttl_us;
     const str *privacy_exclude;
@@ -100,14 +109,18 @@ struct settings_problem { /* one thing that is wrong, for a person */
 };
 struct settings_builder *settings_builder_create(void);
 void settings_builder_destroy(struct settings_builder *b);
-/* Replaces what `source` says (an object, or JSON_NONE for nothing); copies. Problems are kept
- * until the next call. Keys that `source` may not set are reported and ignored. */
+/* Replaces what `source` says (an object of at most SETTINGS_MAX_FILE_BYTES, or JSON_NONE for
+ * nothing); copies. Problems are kept until the next put or read. Keys that `source` may not set
+ * are reported and ignored. */
 void settings_builder_put(struct settings_builder *b, enum settings_source source,
                           struct json value);
 /* Reads a file of JSON with comments as `source`. ERR_NOT_FOUND where it isn't there; a malformed
  * file is a problem and keeps what the source said before. */
 NODISCARD enum err settings_builder_read(struct settings_builder *b, enum settings_source source,
                                          const char *path);
+/* Reads the `.crucible.json` of each folder, which all narrow, and forgets those of other folders.
+ * A malformed file keeps what it said before; a missing one says nothing. */
+void settings_builder_read_projects(struct settings_builder *b, const str *folders, size_t n);
 size_t settings_builder_problems(const struct settings_builder *b,
                                  const struct settings_problem **out);
 /* A new snapshot of everything put so far; the caller's reference. */

@@ -177,7 +177,14 @@ static bool read_language(const struct reading *r, str path, str name, struct js
     struct language_list *list = user;
     struct language_switch *language = &list->items[list->n++];
     *language = (struct language_switch){arena_dup(r->arena, name), true};
-    return each_member(r, path, v, read_language_member, language);
+    if (!each_member(r, path, v, read_language_member, language)) {
+        return false;
+    }
+    struct json given = json_get(v, STR("inline"));
+    if (json_is(given, JSON_NONE) || json_is(given, JSON_NULL)) {
+        list->n--; /* says nothing, so it switches nothing on either */
+    }
+    return true;
 }
 
 bool read_languages(const struct reading *r, str path, struct json v, struct setting_value *out)

@@ -45,6 +45,7 @@ static struct entry *entry_create(struct upstream *u)
 void entry_destroy(struct entry *en)
 {
     probe_stop(en);
+    loads_glance_stop(en);
     if (en->key) {
         explicit_bzero(en->key, en->key_len);
     }
@@ -56,31 +57,11 @@ void entry_destroy(struct entry *en)
     xfree(en);
 }
 
-static void sign(struct buf *out, str part)
-{
-    buf_appendf(out, "%zu:", part.len);
-    buf_append(out, part);
-}
-
-static void sign_list(struct buf *out, const str *list, size_t n)
-{
-    buf_appendf(out, "%zu;", n);
-    for (size_t i = 0; i < n; i++) {
-        sign(out, list[i]);
-    }
-}
-
 str entry_signature(const struct endpoint_settings *s, struct arena *arena)
 {
     struct buf out;
-    const str parts[] = {s->name,        s->kind,  s->url,     s->api_key_file,
-                         s->api_key_env, s->proxy, s->ca_file, s->extra_body};
     buf_init(&out, 2 * SETTINGS_MAX_FILE_BYTES);
-    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
-        sign(&out, parts[i]);
-    }
-    sign_list(&out, s->headers, s->n_headers);
-    sign_list(&out, s->models, s->n_models);
+    endpoint_settings_write(s, &out);
     buf_append_char(&out, s->needs_consent ? '1' : '0');
     str signature = arena_dup(arena, buf_str(&out));
     buf_release(&out);
@@ -119,6 +100,11 @@ struct entry *entry_create_configured(struct upstream *u, const struct endpoint_
     en->e.name = arena_dup(arena, s->name.len > 0 ? s->name : s->kind);
     en->key_file = arena_dup(arena, s->api_key_file);
     en->key_env = arena_dup(arena, s->api_key_env);
+    en->key_command = dup_list(arena, s->api_key_command, s->n_api_key_command);
+    bool is_read = s->api_key_file.len > 0 || s->api_key_env.len > 0; /* these come first */
+    en->n_key_command = is_read ? 0 : s->n_api_key_command;
+    en->paths = dup_list(arena, s->paths, s->n_paths);
+    en->n_paths = s->n_paths;
     en->extra_body = arena_dup(arena, s->extra_body);
     en->configured_models = dup_list(arena, s->models, s->n_models);
     en->n_configured_models = s->n_models;
@@ -206,6 +192,10 @@ enum err entry_target(struct entry *en, struct http_target *out, struct error *w
     if (en->e.state == ENDPOINT_BLOCKED) {
         return error_set(why, ERR_REJECTED, "%s", en->e.error.msg);
     }
+    if (!en->key && en->n_key_command > 0) {
+        return error_set(why, ERR_REJECTED, "the key of " STR_FMT " isn't there yet",
+                         STR_ARG(en->e.name));
+    }
     if (!en->key) {
         enum err err = key_read(en->key_file, en->key_env, &en->key, &en->key_len, why);
         if (err != ERR_OK) {
@@ -218,6 +208,32 @@ enum err entry_target(struct entry *en, struct http_target *out, struct error *w
     *out = en->target;
     out->key = str_of(en->key, en->key_len);
     return ERR_OK;
+}
+
+void entry_set_path(const struct entry *en, struct buf *path)
+{
+    str given = buf_str(path);
+    bool is_chat = str_ends_with(given, STR("/chat/completions"));
+    str what = is_chat ? STR("chat") : str_after_last(given, '/');
+    for (size_t i = 0; i < en->n_paths; i++) {
+        str pair = en->paths[i], name;
+        if (str_next(&pair, '\n', &name) && str_eq(name, what)) {
+            buf_clear(path);
+            buf_append(path, pair);
+            return;
+        }
+    }
+}
+
+#define KEY_SHOWN_BYTES 8u /* so much of a key is one too many */
+
+void entry_hide_key(const struct entry *en, struct error *error)
+{
+    size_t n = en->key_len < KEY_SHOWN_BYTES ? en->key_len : KEY_SHOWN_BYTES;
+    size_t at = n > 0 ? str_find(str_from(error->msg), str_of(en->key, n), 0) : SIZE_MAX;
+    if (at != SIZE_MAX) {
+        (void)snprintf(error->msg + at, sizeof error->msg - at, "...");
+    }
 }
 
 /* Looks again soon, though not in a tight circle with exchanges that keep failing. */
@@ -245,6 +261,8 @@ void entry_heard(struct entry *en, const struct error *error)
         entry_set_state(en, ENDPOINT_LOADING);
         en->e.error = *error;
         look_again(en, PROBE_LOADING_US);
+    } else if (error->code == ERR_NOT_FOUND && en->e.ops->encode_load) {
+        look_again(en, PROBE_REFRESH_US);                         /* its models come and go */
     } else if (error->code == ERR_AUTH && error->detail != 403) { /* 403 may be of one model */
         probe_stop(en);
         entry_block(en, error);

@@ -65,7 +65,8 @@ struct exchange {
     struct error error;
     int status;
     struct buf error_body;
-    struct arena arena;            /* of `place` */
+    struct arena arena;            /* of `place` and `model` */
+    str model;                     /* of the question, where it is one to load */
     struct prediction_place place; /* for the predictor */
     unsigned n_holds;              /* calls that still look at it */
     UT_hash_handle hh; /* in upstream->exchanges, by id, until it is told or cancelled */
@@ -76,6 +77,7 @@ static void start_prediction(struct exchange *x, const struct exchange_spec *spe
 static void fail_soon(struct exchange *x);
 static void predict(struct exchange *x);
 static void finish(struct exchange *x);
+static void end_draining(struct exchange *x);
 static void retire(struct exchange *x);
 static void hold(struct exchange *x);
 static void let_go(struct exchange *x);
@@ -143,6 +145,11 @@ static void on_text(str utf8, void *user)
         return;
     }
     x->first_token_us = CLOCK_NEVER;
+    struct entry *en = x->model.len > 0 ? upstream_entry(x->upstream, x->endpoint) : NULL;
+    if (en) {
+        entry_heard_model(en, x->model);
+        x->model = str_of("", 0); /* once is enough */
+    }
     x->sink.on_text(x->id, utf8, x->sink.user);
 }
 
@@ -173,9 +180,16 @@ static void start_transfer(struct exchange *x, struct entry *en, const struct ex
         fail_soon(x);
         return;
     }
+    const struct model_info *model = entry_model(en, generate.model);
+    generate.thinks = model && (model->abilities & MODEL_THINKS);
+    generate.keep_s = x->upstream->keep_s;
+    if (en->e.ops->encode_load) {
+        x->model = arena_dup(&x->arena, generate.model);
+    }
     http_request_init(&request);
     if (en->e.ops->encode(&generate, &request, &x->error) == ERR_OK) {
         x->decoder.ops = en->e.ops;
+        entry_set_path(en, &request.path);
         x->decoder.sink = (struct decode_sink){on_text, on_decoded_end, on_decoded_error, x};
         x->upstream->stats.n_bytes_out += request.body.len;
         x->transfer =
@@ -325,10 +339,7 @@ static void on_done(const struct error *error, void *user)
     struct exchange *x = user;
     x->transfer = 0;
     if (x->state == EXCHANGE_DRAINING) {
-        hold(x);
-        retire(x);
-        set_state(x, EXCHANGE_OVER);
-        let_go(x);
+        end_draining(x);
         return;
     }
     hold(x);
@@ -382,6 +393,7 @@ static void finish(struct exchange *x)
     struct entry *en = upstream_entry(u, x->endpoint);
     count_end(u, x);
     if (en) {
+        entry_hide_key(en, &x->error);
         entry_heard(en, x->has_failed ? &x->error : NULL);
     }
     if (x->has_failed || x->transfer == 0) {
@@ -396,6 +408,15 @@ static void finish(struct exchange *x)
     }
     x->sink.on_done(x->id, x->has_failed ? NULL : &x->end, 1, x->has_failed ? &x->error : NULL,
                     x->sink.user);
+}
+
+/* Its sink has heard the end long since. */
+static void end_draining(struct exchange *x)
+{
+    hold(x);
+    retire(x);
+    set_state(x, EXCHANGE_OVER);
+    let_go(x);
 }
 
 void exchange_cancel(struct upstream *u, uint64_t id)
@@ -449,10 +470,7 @@ static void time_out(struct exchange *x, uint64_t now_us)
 {
     unsigned long long waited_ms = (now_us - x->started_us) / 1000;
     if (x->state == EXCHANGE_DRAINING) {
-        hold(x);
-        retire(x);
-        set_state(x, EXCHANGE_OVER);
-        let_go(x);
+        end_draining(x);
         return;
     }
     if (x->state == EXCHANGE_FAILED) {

@@ -528,7 +528,8 @@ static enum err add_headers(struct transfer *t, const struct http_target *target
     }
     struct buf bearer;
     buf_init(&bearer, HTTP_MAX_HEADER_BYTES);
-    buf_appendf(&bearer, "Bearer " STR_FMT, STR_ARG(target->key));
+    buf_append(&bearer, STR("Bearer "));
+    buf_append(&bearer, target->key); /* whole, so that it is checked as a whole */
     err = add_header(t, STR("Authorization"), buf_str(&bearer));
     explicit_bzero(bearer.ptr, bearer.cap);
     buf_release(&bearer);

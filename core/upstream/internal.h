@@ -13,7 +13,9 @@
 #define PROBE_MAX_BACKOFF_US SEC_TO_US(60)
 #define PROBE_MIN_GAP_US     SEC_TO_US(2)  /* between two looks that somebody asked for */
 #define PROBE_FAILED_GAP_US  MS_TO_US(500) /* between a look and the one after a broken exchange */
+#define KEY_COMMAND_US       SEC_TO_US(10)
 #define PROBE_MAX_STEPS      300u          /* requests of one look: one per model of a long list */
+#define PROBE_REFRESH_US     SEC_TO_US(10) /* between two looks for models that are missing */
 
 /* An endpoint with what only the upstream knows of it. An entry of a loopback port is hidden
  * until something has answered there. */
@@ -27,9 +29,13 @@ struct entry {
     /* what it is asked with */
     struct http_target target; /* but for the key */
     str key_file, key_env;
+    const str *key_command;
+    size_t n_key_command;
     char *key; /* owned, wiped; NULL until the first use */
     size_t key_len;
-    bool needs_consent;
+    struct loop_process *key_process; /* owned; runs the command before the first look */
+    const str *paths;                 /* "what\n/path" */
+    size_t n_paths;
     str extra_body;
     const str *configured_models;
     size_t n_configured_models;
@@ -48,9 +54,17 @@ struct entry {
     uint64_t probed_us;        /* when the last look began, 0: never */
     uint64_t probe_deadline_us;
     unsigned n_failures; /* looks in a row without an answer */
+
+    /* load.c's: which models are loaded right now */
+    struct model_info *models; /* e.models, to be written */
+    uint64_t glance;           /* the transfer that asks; 0: none */
+    int glance_status;
+    uint64_t glance_deadline_us;
+    struct buf glance_body;
 };
 
 struct exchange;
+struct load;
 
 struct upstream {
     struct loop *loop;
@@ -63,8 +77,10 @@ struct upstream {
     uint64_t last_endpoint_id, last_exchange_id;
     bool may_probe;   /* upstream_probe was called */
     bool has_changed; /* on_change is due */
-    struct loop_timer *probe_timer, *deadline_timer, *soon;
+    struct loop_timer *probe_timer, *deadline_timer, *load_timer, *soon;
     struct exchange *exchanges; /* uthash, by id */
+    struct load *loads;         /* a list: loads under way, and those that failed */
+    uint64_t keep_s;            /* residency.modelTtl */
     struct upstream_stats stats;
 };
 
@@ -87,6 +103,11 @@ void entry_down(struct entry *en, const struct error *why);
 void entry_block(struct entry *en, const struct error *why);
 /* The target with its key, read at the first use. */
 NODISCARD enum err entry_target(struct entry *en, struct http_target *out, struct error *why);
+/* Puts the configured path in the place of the dialect's. They are called by the last name of it:
+ * "models", "infill", "completions"; "chat" for ".../chat/completions". */
+void entry_set_path(const struct entry *en, struct buf *path);
+/* Cuts a message off where it begins to repeat the key. */
+void entry_hide_key(const struct entry *en, struct error *error);
 /* What an exchange's failure says about the endpoint. */
 void entry_heard(struct entry *en, const struct error *error);
 /* The text that is the same for equal settings; in the arena. */
@@ -94,16 +115,33 @@ str entry_signature(const struct endpoint_settings *s, struct arena *arena);
 
 /* key.c */
 NODISCARD enum err key_read(str file, str env, char **key, size_t *len, struct error *why);
+/* Whether a command has to run first: starts it, unless it runs, and goes on with
+ * probe_on_key when it has ended. False where there is nothing to wait for. */
+bool key_is_awaited(struct entry *en);
+void key_stop(struct entry *en);
 
 /* probe.c */
 void probe_start(struct entry *en);
 void probe_stop(struct entry *en);
 void probe_on_deadline(struct entry *en);
+/* The command has said the key, or why->code says what went wrong. */
+void probe_on_key(struct entry *en, const struct error *why);
 
 /* exchange.c */
 void exchanges_reject(struct upstream *u, uint64_t endpoint); /* it is gone */
 void exchanges_destroy(struct upstream *u);
 void exchanges_run_soon(struct upstream *u);
 void exchanges_on_deadline(struct upstream *u);
+
+/* load.c */
+struct model_info *entry_model(const struct entry *en, str id); /* NULL where there is none */
+/* Text of the model came: it is loaded. */
+void entry_heard_model(struct entry *en, str model);
+/* Writes what is known of loads into the models, which are new. */
+void loads_mark(struct entry *en);
+void loads_glance_stop(struct entry *en);
+void loads_forget(struct upstream *u, uint64_t endpoint); /* it is gone */
+void loads_destroy(struct upstream *u);
+void loads_on_deadline(struct upstream *u);
 
 #endif

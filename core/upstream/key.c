@@ -1,7 +1,14 @@
-/* key.c - an endpoint's key, from a file that only its owner reads or from the environment. */
+/* key.c - an endpoint's key: from a file that only its owner reads, from the environment, or from
+ * what a command prints.
+ *
+ * Rules    Files and the environment are read when the key is needed; a command takes its time, so
+ *          it runs before the first look at the endpoint and is asked once. Failures name the file,
+ *          the variable or the command, never what was read. */
 #include "core/upstream/internal.h"
 
+#include "core/base/clock.h"
 #include "core/base/limits.h"
+#include "core/base/log.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -39,6 +46,10 @@ static enum err read_fd(int fd, const char *path, char **key, size_t *len, struc
         return error_set(why, ERR_AUTH, "others may read the key file: run chmod 600 %s", path);
     }
     ssize_t n = read(fd, text, sizeof text);
+    if (n == (ssize_t)sizeof text) {
+        explicit_bzero(text, sizeof text);
+        return error_set(why, ERR_AUTH, "the key file %s is too long for a key", path);
+    }
     enum err err = n < 0 ? ERR_AUTH : take_key(str_of(text, n < 0 ? 0 : (size_t)n), key, len);
     explicit_bzero(text, sizeof text);
     return err == ERR_OK ? ERR_OK : error_set(why, ERR_AUTH, "the key file %s holds no key", path);
@@ -87,4 +98,54 @@ enum err key_read(str file, str env, char **key, size_t *len, struct error *why)
     }
     *key = xstrndup("", 0);
     return ERR_OK;
+}
+
+/* -- by a command -- */
+
+static void on_command_done(int status, str output, void *user)
+{
+    struct error why = {0};
+    struct entry *en = user;
+    if (status != 0) {
+        error_set(&why, ERR_AUTH, "the key command %s %s %d", LOG_SAFE(en->key_command[0]),
+                  status < 0 ? "was ended by signal" : "failed with exit status",
+                  status < 0 ? -status : status);
+    } else if (take_key(output, &en->key, &en->key_len) != ERR_OK) {
+        xfree(en->key);
+        en->key = NULL;
+        error_set(&why, ERR_AUTH, "the key command %s printed no key",
+                  LOG_SAFE(en->key_command[0]));
+    }
+    key_stop(en);
+    probe_on_key(en, &why);
+}
+
+static void on_command_missing(void *user)
+{
+    struct error why = {0};
+    struct entry *en = user;
+    error_set(&why, ERR_AUTH, "the key command %s can't be run", LOG_SAFE(en->key_command[0]));
+    probe_on_key(en, &why);
+}
+
+bool key_is_awaited(struct entry *en)
+{
+    if (en->key || en->n_key_command == 0) {
+        return false;
+    }
+    if (!en->key_process) {
+        en->probe_deadline_us = clock_now_us() + KEY_COMMAND_US;
+        en->key_process = loop_process_start(en->upstream->loop, en->key_command, en->n_key_command,
+                                             on_command_done, en);
+    }
+    if (!en->key_process) {
+        on_command_missing(en);
+    }
+    return true;
+}
+
+void key_stop(struct entry *en)
+{
+    loop_process_destroy(en->key_process);
+    en->key_process = NULL;
 }

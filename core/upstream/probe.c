@@ -9,6 +9,10 @@
 #include "core/base/clock.h"
 #include "core/base/limits.h"
 #include "core/base/log.h"
+#include "core/base/visible.h"
+
+#define MODEL_ID_MAX_BYTES 256u
+#define VERSION_MAX_BYTES  64u
 
 static void send_step(struct entry *en);
 static void on_status(int status, str content_type, void *user);
@@ -61,6 +65,7 @@ static void begin_probe(struct entry *en)
 
 static void leave(struct entry *en)
 {
+    key_stop(en);
     en->is_probing = false;
     en->probe_deadline_us = CLOCK_NEVER;
     arena_release(&en->probe_arena);
@@ -87,6 +92,21 @@ void probe_start(struct entry *en)
         entry_set_state(en, ENDPOINT_PROBING);
     }
     begin_probe(en);
+    if (key_is_awaited(en)) {
+        return;
+    }
+    send_step(en);
+}
+
+void probe_on_key(struct entry *en, const struct error *why)
+{
+    if (why->code != ERR_OK) {
+        entry_block(en, why);
+        leave(en);
+        return;
+    }
+    en->probe_deadline_us = clock_now_us() + PROBE_TOTAL_US;
+    upstream_wake_probes(en->upstream);
     send_step(en);
 }
 
@@ -103,6 +123,12 @@ void probe_stop(struct entry *en)
 void probe_on_deadline(struct entry *en)
 {
     struct error why;
+    if (en->key_process) {
+        error_set(&why, ERR_AUTH, "the key command %s didn't end within %u s",
+                  LOG_SAFE(en->key_command[0]), (unsigned)(KEY_COMMAND_US / SEC_TO_US(1)));
+        probe_on_key(en, &why);
+        return;
+    }
     http_cancel(en->upstream->http, en->transfer);
     en->transfer = 0;
     error_set(&why, ERR_TIMEOUT, STR_FMT " accepts connections but doesn't answer",
@@ -123,6 +149,7 @@ static void send_step(struct entry *en)
     }
     http_request_init(&request);
     candidate_ops(en)->probe_request(&en->probe, &request);
+    entry_set_path(en, &request.path);
     buf_clear(&en->body);
     en->status = 0;
     en->n_steps++;
@@ -181,15 +208,29 @@ static bool has_model(const struct model_info *models, size_t n, str id)
     return false;
 }
 
+/* Ids are shown to people: one that can't be read isn't offered. None at all is one, too. */
+static bool is_readable(str id)
+{
+    struct buf visible;
+    buf_init(&visible, MODEL_ID_MAX_BYTES);
+    visible_append(&visible, id);
+    bool is_same = str_eq(buf_str(&visible), id) && !visible.is_full &&
+                   str_find_char(id, '\n', 0) == SIZE_MAX && str_find_char(id, '\t', 0) == SIZE_MAX;
+    buf_release(&visible);
+    return is_same;
+}
+
 /* What the look found, and the models that the configuration names besides. */
 static void publish_models(struct entry *en)
 {
     struct probe *p = &en->probe;
-    size_t n = p->n_models < MODELS_MAX ? p->n_models : MODELS_MAX;
-    size_t n_room = n + en->n_configured_models;
+    size_t n = 0;
+    size_t n_room = p->n_models + en->n_configured_models;
     struct model_info *models = arena_alloc(&en->probe_arena, (n_room + 1) * sizeof *models);
-    for (size_t i = 0; i < n; i++) {
-        models[i] = p->models[i];
+    for (size_t i = 0; i < p->n_models && n < MODELS_MAX; i++) {
+        if (is_readable(p->models[i].id)) {
+            models[n++] = p->models[i];
+        }
     }
     for (size_t i = 0; i < en->n_configured_models && n < MODELS_MAX; i++) {
         str id = en->configured_models[i];
@@ -198,13 +239,15 @@ static void publish_models(struct entry *en)
                 (struct model_info){.id = id, .name = id, .abilities = en->e.ops->abilities};
         }
     }
+    en->models = models;
     en->e.models = models;
     en->e.n_models = n;
-    en->e.version = p->version;
+    en->e.version = str_sub(p->version, 0, VERSION_MAX_BYTES);
     en->e.n_slots = p->n_slots;
     arena_release(&en->models_arena);
     en->models_arena = en->probe_arena;
     en->probe_arena = (struct arena){0};
+    loads_mark(en);
 }
 
 static bool is_name_taken(const struct upstream *u, str name)
@@ -227,6 +270,7 @@ static void show_found(struct entry *en)
     }
     if (en->is_shown) { /* another kind of server has taken the port */
         exchanges_reject(u, en->e.id);
+        loads_forget(u, en->e.id);
         en->e.id = ++u->last_endpoint_id;
         en->is_shown = false;
         upstream_show(u);

@@ -38,7 +38,16 @@ struct generate {
     unsigned max_tokens;
     double temperature; /* < 0: the server's default */
     int slot;           /* where the server has slots; -1: any */
+    bool thinks;        /* the model does, unless it is told not to; the upstream's to say */
+    uint64_t keep_s;    /* how long the model stays loaded unused; 0: as the server likes */
     str extra_body;     /* JSON object whose members join the body; "" for none */
+};
+
+/* Loading a model without asking it anything. Borrowed for the call. */
+struct load_order {
+    str model;
+    uint64_t keep_s; /* as in struct generate */
+    str extra_body;
 };
 
 /* -- responses -- */
@@ -79,7 +88,8 @@ enum probe_state {
 enum model_ability {
     MODEL_INFILL = 1, /* GENERATE_INFILL works */
     MODEL_RAW = 2,    /* GENERATE_RAW works */
-    MODEL_CHAT = 4    /* GENERATE_CHAT works */
+    MODEL_CHAT = 4,   /* GENERATE_CHAT works */
+    MODEL_THINKS = 8  /* thinks aloud before it answers, unless it is told not to */
 };
 struct model_info {
     str id;             /* what requests call it */
@@ -89,6 +99,10 @@ struct model_info {
     uint64_t n_ctx;             /* tokens per request, 0: unknown */
     bool is_loaded;
     bool is_remote; /* a loopback server forwards it to somewhere else */
+    /* the upstream's; nothing for codecs */
+    bool is_loading;                /* a load that we asked for is under way */
+    uint64_t heard_us;              /* when it was last known to be loaded */
+    const struct error *load_error; /* why the last load failed; NULL: it didn't */
 };
 struct probe {
     unsigned step;       /* how many requests have been answered */
@@ -98,12 +112,14 @@ struct probe {
     unsigned n_slots; /* requests served in parallel; 0: unknown */
     str version;
     double loading; /* 0..1, < 0: unknown */
+    void *notes;    /* the codec's own, in the arena */
 };
 
 enum provider_capability {
-    PROVIDER_IN_PROCESS = 1, /* no HTTP: answered by the built-in predictor */
-    PROVIDER_SLOTS = 2,      /* `slot` is honoured */
-    PROVIDER_ONE_MODEL = 4   /* serves a single model and ignores its name */
+    PROVIDER_IN_PROCESS = 1,  /* no HTTP: answered by the built-in predictor */
+    PROVIDER_SLOTS = 2,       /* `slot` is honoured */
+    PROVIDER_ONE_MODEL = 4,   /* serves a single model and ignores its name */
+    PROVIDER_READS_TOKENS = 8 /* control tokens in a GENERATE_INFILL's text count as such */
 };
 
 struct provider_ops {
@@ -130,6 +146,15 @@ struct provider_ops {
     void (*decode_finish)(struct decoder *d, bool is_aborted);
     /* Explains a response whose status isn't 200. `body` is at most HTTP_MAX_ERROR_BYTES of it. */
     void (*explain)(int status, str body, struct error *out);
+
+    /* Of servers that load a model when it is asked for and unload it later; all three are NULL
+     * where what is listed is loaded. A load is over when its answer is whole. */
+    enum err (*encode_load)(const struct load_order *l, struct http_request *out,
+                            struct error *why);
+    /* Asks which models are loaded; neither loads one nor keeps it from being unloaded. */
+    void (*encode_running)(struct http_request *out);
+    /* Sets is_loaded of each model; false where `body` doesn't tell. */
+    bool (*read_running)(str body, struct model_info *models, size_t n_models);
 };
 
 /* NULL-terminated; defined in providers/table.c and handed to the upstream by lsp/main.c. */

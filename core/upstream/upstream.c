@@ -16,6 +16,7 @@
 
 static void on_probe_timeout(void *user);
 static void on_deadline_timeout(void *user);
+static void on_load_timeout(void *user);
 static void on_soon(void *user);
 static void configure_list(struct upstream *u, const struct settings *s, struct entry **old,
                            size_t n_old);
@@ -30,6 +31,7 @@ struct upstream *upstream_create(struct loop *loop, const struct upstream_option
     u->http = http_create(loop);
     u->probe_timer = loop_timer_create(loop, on_probe_timeout, u);
     u->deadline_timer = loop_timer_create(loop, on_deadline_timeout, u);
+    u->load_timer = loop_timer_create(loop, on_load_timeout, u);
     u->soon = loop_timer_create(loop, on_soon, u);
     add_embedded(u, NULL, 0);
     upstream_show(u);
@@ -42,6 +44,7 @@ void upstream_destroy(struct upstream *u)
         return;
     }
     exchanges_destroy(u);
+    loads_destroy(u);
     u->may_probe = false; /* a stopped look asks for no other: its neighbours are going, too */
     for (size_t i = 0; i < u->n_entries; i++) {
         entry_destroy(u->entries[i]);
@@ -49,6 +52,7 @@ void upstream_destroy(struct upstream *u)
     http_destroy(u->http);
     loop_timer_destroy(u->probe_timer);
     loop_timer_destroy(u->deadline_timer);
+    loop_timer_destroy(u->load_timer);
     loop_timer_destroy(u->soon);
     xfree(u->entries);
     xfree(u->shown);
@@ -63,6 +67,7 @@ void upstream_configure(struct upstream *u, const struct settings *s)
     size_t n_old = u->n_entries;
     u->entries = NULL;
     u->n_entries = 0;
+    u->keep_s = (s->residency_ttl_ms + 999) / 1000;
     if (s->n_endpoints > 0) {
         configure_list(u, s, old, n_old);
     } else {
@@ -72,6 +77,7 @@ void upstream_configure(struct upstream *u, const struct settings *s)
     for (size_t i = 0; i < n_old; i++) {
         if (old[i]) { /* nobody took it over */
             exchanges_reject(u, old[i]->e.id);
+            loads_forget(u, old[i]->e.id);
             entry_destroy(old[i]);
         }
     }
@@ -203,6 +209,19 @@ void upstream_probe(struct upstream *u)
     upstream_wake_probes(u);
 }
 
+void upstream_refresh(struct upstream *u)
+{
+    uint64_t now_us = clock_now_us();
+    for (size_t i = 0; i < u->n_entries; i++) {
+        struct entry *en = u->entries[i];
+        bool may_differ = en->e.state == ENDPOINT_READY && en->e.ops->encode_load;
+        if (u->may_probe && may_differ && now_us - en->probed_us >= PROBE_REFRESH_US) {
+            probe_start(en);
+        }
+    }
+    upstream_wake_probes(u);
+}
+
 void upstream_wake_probes(struct upstream *u)
 {
     uint64_t next_us = CLOCK_NEVER;
@@ -232,6 +251,11 @@ static void on_probe_timeout(void *user)
 static void on_deadline_timeout(void *user)
 {
     exchanges_on_deadline(user);
+}
+
+static void on_load_timeout(void *user)
+{
+    loads_on_deadline(user);
 }
 
 void upstream_changed(struct upstream *u)

@@ -70,6 +70,19 @@ const char *upstream_start_hint(const struct upstream *u);
 /* Whether the first look at every endpoint is over (nothing is UNKNOWN or PROBING). */
 bool upstream_is_settled(const struct upstream *u);
 
+/* -- models that a server loads when they are needed -- */
+/* Has the model loaded by an exchange of its own that nobody's cancel reaches; on_change follows
+ * when that begins and when it is over. Does nothing while it is loaded or loading, where the
+ * endpoint isn't ready or has no such model, and for a while (10 s, then longer) after a failure.
+ */
+void upstream_load(struct upstream *u, uint64_t endpoint, str model);
+/* Whether the model can be asked without being loaded for it, as far as anybody knows. Where
+ * nothing was heard of it for 20 s the server is asked first: false, and on_change follows. */
+bool upstream_confirm_loaded(struct upstream *u, uint64_t endpoint, str model);
+/* Looks again, at most every 10 s, at endpoints that are ready and whose list of models may have
+ * changed: a person who misses one gets it meanwhile. */
+void upstream_refresh(struct upstream *u);
+
 struct exchange_spec { /* borrowed for the call */
     uint64_t endpoint; /* id */
     struct generate generate;

@@ -2,8 +2,8 @@
 """simulator.py - a model server that always knows the right answer, and fails exactly as told.
 
 Why   A real model is slow, differs from run to run, and can't be made to break off at byte 137. This one
-      speaks the dialects of llama-server and of OpenAI-compatible servers byte for byte as they do on the
-      wire, on raw HTTP/1.1, so that a fault can be placed anywhere.
+      speaks the dialects of llama-server, of OpenAI-compatible servers and of Ollama byte for byte as they do
+      on the wire, on raw HTTP/1.1, so that a fault can be placed anywhere.
 How   It holds the true text of some files. For a prompt it finds where the prefix ends in one of them and
       streams what really follows, up to where the suffix resumes, piece by piece (at most 4 characters).
       A script changes delays and adds faults; a log keeps what was asked and how each request ended.
@@ -26,7 +26,9 @@ The script's words, all optional; a list of scripts is used one for each generat
   endless               repeat the text for ever
   no_end                leave out the last event ("stop": true, [DONE])
   refuse                close the connection without a word
-  probes                the faults above meet the probes (/props, /health, /v1/models, /tokenize) as well"""
+  probes                the faults above meet the probes (/props, /health, /v1/models, /tokenize) as well
+
+Of kind ollama it has models that are loaded when they are asked for: see Shelf."""
 import argparse
 import asyncio
 import json
@@ -45,7 +47,10 @@ FIM_MARKS = [("<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>"),
              ("<fim_prefix>", "<fim_suffix>", "<fim_middle>"),
              ("<PRE>", "<SUF>", "<MID>"),
              ("<｜fim▁begin｜>", "<｜fim▁hole｜>", "<｜fim▁end｜>")]
-GENERATIONS = ("/infill", "/completion", "/completions", "/v1/completions", "/v1/chat/completions")
+GENERATIONS = ("/infill", "/completion", "/completions", "/v1/completions", "/v1/chat/completions",
+               "/api/generate", "/api/chat")
+LOAD_OPTIONS = ("num_ctx", "num_batch", "num_gpu", "main_gpu", "use_mmap", "num_thread", "draft_num_predict")
+CREATED = "2026-11-23T02:19:34.289116347Z"
 LOADING = {"error": {"message": "Loading model", "type": "unavailable_error", "code": 503}}
 REASONS = {200: "OK", 301: "Moved Permanently", 302: "Found", 307: "Temporary Redirect", 400: "Bad Request",
            401: "Unauthorized", 404: "Not Found", 429: "Too Many Requests", 500: "Internal Server Error",
@@ -106,7 +111,7 @@ def prompt_of(path, body):
     if path == "/infill":
         return body.get("input_prefix", "") + body.get("prompt", ""), body.get("input_suffix", "")
     prompt = body.get("prompt", "")
-    if path == "/v1/chat/completions":
+    if path in ("/v1/chat/completions", "/api/chat"):
         users = [m.get("content") or "" for m in body.get("messages", []) if m.get("role") == "user"]
         prompt = users[-1] if users else ""
         for hole in ("<|HOLE|>", "{{HOLE}}", "{{FILL_HERE}}", "<HOLE>", "<CURSOR>"):
@@ -119,6 +124,78 @@ def prompt_of(path, body):
         if match:
             return match.group(1), match.group(2)
     return prompt, body.get("suffix") or ""
+
+
+def is_load(path, body):
+    """Whether Ollama takes it for an order to load a model and not for a question."""
+    return isinstance(body, dict) and (path == "/api/generate" and not body.get("prompt") or
+                                       path == "/api/chat" and not body.get("messages"))
+
+
+class Shelf:
+    """The models of an Ollama, and which of them are loaded: by name, with the options that decide how.
+
+    A load takes load_ms. It is aborted when the client that wanted it goes away, and done again when a
+    request comes with other options of that kind. What is loaded stays so until unload()."""
+
+    def __init__(self, model):
+        self.models = [{"name": f"{model}:latest", "capabilities": ["completion", "insert"]}]
+        self.loaded, self.is_old = {}, False  # is_old: the list doesn't say what models can do
+        self.load_ms, self.load_error = 0, None
+        self.n_loads, self.n_reloads, self.n_aborted = 0, 0, 0
+
+    def find(self, name):
+        name = str(name)
+        full = name if ":" in name.rsplit("/", 1)[-1] else name + ":latest"
+        return next((m for m in self.models if m["name"] == full), None)
+
+    def unload(self):
+        self.loaded = {}
+
+    async def load(self, connection, name, options):
+        wanted = {k: v for k, v in (options or {}).items() if k in LOAD_OPTIONS}
+        if self.loaded.get(name) == wanted:
+            return
+        self.n_reloads += name in self.loaded
+        self.loaded.pop(name, None)
+        self.n_loads += 1
+        try:
+            await connection.sleep(self.load_ms)
+        except Closed:
+            self.n_aborted += 1
+            raise
+        if not self.load_error:
+            self.loaded[name] = wanted
+
+    def entry(self, model):
+        details = {"parent_model": "", "format": "gguf", "family": "llama", "families": ["llama"],
+                   "parameter_size": "4.20M", "quantization_level": "Q8_0"}
+        return {"name": model["name"], "model": model["name"], "size": model.get("size", 4595142),
+                "digest": "c418413ebdaf1939ab49914810a5a854bd053d87894fb65ac969aa74d536b4b2", "details": details}
+
+    def tags(self):
+        entries = []
+        for model in self.models:
+            entry = {**self.entry(model), "modified_at": "2026-11-23T02:03:37.814044518Z"}
+            entry.update({k: model[k] for k in ("remote_model", "remote_host") if k in model})
+            if not self.is_old:
+                entry["details"] = {**entry["details"], "context_length": 4096, "embedding_length": 256}
+                entry["capabilities"] = model["capabilities"]
+            entries.append(entry)
+        return {"models": entries}
+
+    def running(self):
+        return {"models": [{**self.entry(self.find(name)), "expires_at": "2026-11-23T02:29:34.272016895Z",
+                            "size_vram": 0, "context_length": 4096} for name in self.loaded]}
+
+    def show(self, name):
+        model = self.find(name)
+        if model is None:
+            return None
+        return {"modelfile": "FROM x\n", "parameters": "", "template": "{{ .Prompt }}", "details":
+                self.entry(model)["details"], "model_info": {"general.architecture": "llama",
+                "general.parameter_count": 4196608, "llama.context_length": 4096},
+                "capabilities": model["capabilities"], "modified_at": "2026-11-23T02:03:37.814044518Z"}
 
 
 class Closed(Exception):
@@ -291,6 +368,7 @@ class Server:
     def __init__(self, texts=(), kind="llamacpp", model="tinycode", slots=4, fim=True, key="", n_ctx=4096):
         self.truth, self.kind, self.model, self.key = Truth(texts), kind, model, key
         self.slots, self.fim, self.n_ctx = slots, fim, n_ctx
+        self.shelf = Shelf(model)
         self.free_slots = None  # a semaphore of the running loop
         self.scripts, self.n_loading = [{}], 0
         self.log, self.n_connections, self.connections = [], 0, set()
@@ -332,7 +410,8 @@ class Server:
         except ValueError:
             entry["body"] = raw.decode("utf-8", "replace")
         self.log.append(entry)
-        script = self.next_script(path in GENERATIONS)
+        entry["is_load"] = is_load(path, entry["body"])
+        script = self.next_script(path in GENERATIONS and not entry["is_load"])
         try:
             await self.dispatch(Response(connection, script, entry), method, path, entry)
             entry["outcome"] = "done"
@@ -356,8 +435,10 @@ class Server:
             return await self.send_scripted(response)
         if self.key and path != "/health" and entry["headers"].get("authorization") != f"Bearer {self.key}":
             return await self.send_error(response, 401, "Invalid API Key", "authentication_error")
+        if self.kind == "ollama":
+            return await self.serve_ollama(response, path, body)
         if path in GENERATIONS:
-            if self.kind != "llamacpp" and not path.startswith("/v1/"):
+            if path.startswith("/api/") or self.kind != "llamacpp" and not path.startswith("/v1/"):
                 return await self.send_error(response, 404, "Not Found", "not_found_error")
             return await self.generate(response, path, body)
         answer = self.probe(path, body)
@@ -386,6 +467,39 @@ class Server:
         if path == "/tokenize":
             return {"tokens": self.tokens(body or {})}
         return None
+
+    async def serve_ollama(self, response, path, body):
+        shelf, body = self.shelf, body if isinstance(body, dict) else {}
+        answers = {"/api/version": lambda: {"version": "0.33.0"}, "/api/tags": shelf.tags, "/api/ps": shelf.running}
+        if path in answers:
+            return await self.send_json(response, 200, answers[path]())
+        if path not in ("/api/show", "/api/generate", "/api/chat"):
+            await response.head(404, "text/plain", 18)
+            return await response.body(b"404 page not found")
+        model = shelf.find(body.get("model", ""))
+        if model is None:
+            return await self.send_json(response, 404, {"error": f"model '{body.get('model', '')}' not found"})
+        if path == "/api/show":
+            return await self.send_json(response, 200, shelf.show(model["name"]))
+        if response.entry["is_load"] and body.get("keep_alive") == 0:
+            shelf.loaded.pop(model["name"], None)
+            return await self.send_json(response, 200, self.done_for(body, "unload"))
+        if body.get("suffix") and "insert" not in model["capabilities"]:
+            full = "registry.ollama.ai/library/" + model["name"]
+            return await self.send_json(response, 400, {"error": f"{full} does not support insert"})
+        if body.get("think") and "thinking" not in model["capabilities"]:
+            return await self.send_json(response, 400, {"error": f'"{body["model"]}" does not support thinking'})
+        if not model.get("remote_host"):
+            await shelf.load(response.connection, model["name"], body.get("options"))
+            if shelf.load_error:
+                return await self.send_json(response, 500, {"error": shelf.load_error})
+        if response.entry["is_load"]:
+            return await self.send_json(response, 200, self.done_for(body, "load"))
+        return await self.generate(response, path, body)
+
+    @staticmethod
+    def done_for(body, reason):
+        return {"model": body["model"], "created_at": CREATED, "response": "", "done": True, "done_reason": reason}
 
     def tokens(self, body):
         text, tokens = str(body.get("content", "")), []  # (id, piece)
@@ -431,6 +545,9 @@ class Server:
         else:
             text = script["text"] if "text" in script else self.truth.after(prefix, suffix)
             pieces = pieces_of(text)
+        if path.startswith("/api/"):
+            body = {"n_predict": -1, **body, **body.get("options", {})}
+            body["n_predict"] = body.get("num_predict", -1)
         limit = body.get("n_predict", body.get("max_tokens", body.get("max_completion_tokens", -1)))
         if script.get("endless"):
             return pieces or ["x"], "endless", prefix
@@ -449,12 +566,12 @@ class Server:
         dialect = Dialect(path, self.model, prefix, len(pieces_of(prefix)))
         await response.connection.sleep(script.get("first_ms", 0))
         entry["first"] = time.monotonic()
-        if not body.get("stream"):
+        if not body.get("stream", dialect.is_ollama):
             if len(pieces) > 1:
                 await response.connection.sleep(script.get("token_ms", 0) * len(pieces))
             entry["n_tokens"] = len(pieces)
             return await self.send_json(response, 200, dialect.whole("".join(pieces), reason, len(pieces)))
-        await response.head(200, "text/event-stream")
+        await response.head(200, "application/x-ndjson" if dialect.is_ollama else "text/event-stream")
         for event in dialect.begin():
             await response.body(event)
         await self.stream(response, dialect, pieces, reason)
@@ -465,8 +582,7 @@ class Server:
         while True:
             for piece in pieces:
                 if script.get("error_after") == n:
-                    return await response.body(event_of({"error": {
-                        "message": "the runner has terminated", "type": "server_error", "code": 500}}))
+                    return await response.body(dialect.error("the runner has terminated"))
                 if script.get("garbage_after") == n:
                     await response.body(b"data: {\"content\": \"x\x00\xff\n\nnonsense\n\ndata: [1,,2]\n\n")
                 if n:
@@ -506,6 +622,10 @@ def event_of(value):
     return b"data: " + json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode() + b"\n\n"
 
 
+def line_of(value):
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+
+
 class Dialect:
     """The events of one streamed generation, as each path words them."""
 
@@ -513,6 +633,7 @@ class Dialect:
         self.path, self.model, self.prompt, self.n_prompt = path, model, prompt, n_prompt
         self.is_native = path in ("/infill", "/completion", "/completions")
         self.is_chat = path == "/v1/chat/completions"
+        self.is_ollama = path.startswith("/api/")
 
     def timings(self, n):
         return {"cache_n": 0, "prompt_n": self.n_prompt, "prompt_ms": 4.39, "prompt_per_token_ms": 0.14,
@@ -532,7 +653,23 @@ class Dialect:
         if self.is_chat:
             yield self.chunk([{"finish_reason": None, "index": 0, "delta": {"role": "assistant", "content": None}}])
 
+    def line(self, text, is_done, **more):
+        said = {"message": {"role": "assistant", "content": text}} if self.path == "/api/chat" else {"response": text}
+        return {"model": self.model, "created_at": CREATED, **said, "done": is_done, **more}
+
+    def last_line(self, text, reason, n):
+        return self.line(text, True, done_reason="length" if reason == "limit" else "stop", context=[3, 408],
+                         total_duration=266412605, load_duration=259043114, prompt_eval_count=self.n_prompt,
+                         prompt_eval_duration=2860000, eval_count=n, eval_duration=2644000)
+
+    def error(self, message):
+        if self.is_ollama:
+            return line_of({"error": message})
+        return event_of({"error": {"message": message, "type": "server_error", "code": 500}})
+
     def piece(self, text, n):
+        if self.is_ollama:
+            return line_of(self.line(text, False))
         if self.is_native:
             return event_of({"index": 0, "content": text, "tokens": [1274], "stop": False, "id_slot": -1,
                              "tokens_predicted": n, "tokens_evaluated": self.n_prompt})
@@ -548,6 +685,9 @@ class Dialect:
                 "stopping_word": "", "tokens_cached": self.n_prompt + n, "timings": self.timings(n)}
 
     def end(self, reason, n):
+        if self.is_ollama:
+            yield line_of(self.last_line("", reason, n))
+            return
         if self.is_native:
             yield event_of(self.final("", reason, n))
             return
@@ -561,6 +701,8 @@ class Dialect:
         yield b"data: [DONE]\n\n"
 
     def whole(self, text, reason, n):
+        if self.is_ollama:
+            return self.last_line(text, reason, n)
         if self.is_native:
             return self.final(text, reason, n)
         finish = "length" if reason == "limit" else "stop"
@@ -614,7 +756,7 @@ class Simulator(Server):
 
     @property
     def generations(self):
-        return [e for e in list(self.log) if e["path"] in GENERATIONS]
+        return [e for e in list(self.log) if e["path"] in GENERATIONS and not e["is_load"]]
 
     def wait(self, condition, timeout=5.0):
         """Waits until condition() is true; returns whether it became so."""
@@ -630,7 +772,7 @@ def main():
     parser = argparse.ArgumentParser(description="a model server that knows the right answer")
     parser.add_argument("--port", type=int, default=8012)
     parser.add_argument("--file", nargs="*", default=[], help="files whose text is known")
-    parser.add_argument("--kind", choices=["llamacpp", "openai"], default="llamacpp")
+    parser.add_argument("--kind", choices=["llamacpp", "openai", "ollama"], default="llamacpp")
     parser.add_argument("--model", default="tinycode")
     parser.add_argument("--slots", type=int, default=4)
     parser.add_argument("--no-fim", action="store_true", help="the model has no fill-in-the-middle tokens")

@@ -109,6 +109,65 @@ def test_openai_kind_has_no_native_paths():
         assert ask(sim, "/infill", infill())[0] == 404
 
 
+@pytest.fixture
+def ollama():
+    with Simulator([TEXT], kind="ollama") as simulator:
+        yield simulator
+
+
+def generate(**more):
+    return {"model": "tinycode", "prompt": TEXT[:TEXT.index("a + b")], "suffix": "\n}\n", **more}
+
+
+def test_ollama_streams_lines_and_ends_with_a_reason(ollama):
+    status, headers, data = ask(ollama, "/api/generate", generate())
+    assert status == 200 and headers["Content-Type"] == "application/x-ndjson"
+    parts = [json.loads(line) for line in data.decode().splitlines()]
+    assert "".join(p["response"] for p in parts) == "a + b;"
+    assert [p["done"] for p in parts[:-1]] == [False] * (len(parts) - 1)
+    assert parts[-1]["done_reason"] == "stop" and parts[-1]["eval_count"] == len(parts) - 1
+    limited = ask(ollama, "/api/generate", generate(stream=False, options={"num_predict": 1}))[2]
+    assert json.loads(limited)["response"] == "a" and json.loads(limited)["done_reason"] == "length"
+    stopped = ask(ollama, "/api/generate", generate(stream=False, options={"stop": ["+"]}))[2]
+    assert json.loads(stopped)["response"] == "a "
+
+
+def test_ollama_takes_an_empty_prompt_for_an_order(ollama):
+    assert json.loads(ask(ollama, "/api/ps", method="GET")[2]) == {"models": []}
+    order = json.loads(ask(ollama, "/api/generate", {"model": "tinycode", "suffix": "x"})[2])
+    assert order["done_reason"] == "load" and ollama.generations == []
+    assert json.loads(ask(ollama, "/api/ps", method="GET")[2])["models"][0]["model"] == "tinycode:latest"
+    order = json.loads(ask(ollama, "/api/generate", {"model": "tinycode", "keep_alive": 0})[2])
+    assert order["done_reason"] == "unload" and ollama.shelf.loaded == {}
+
+
+def test_ollama_loads_again_for_other_options(ollama):
+    for options in ({}, {"temperature": 1}, {"num_ctx": 8192}, {"num_ctx": 8192, "stop": ["x"]}, {}):
+        ask(ollama, "/api/generate", generate(options=options))
+    assert ollama.shelf.n_loads == 3 and ollama.shelf.n_reloads == 2
+
+
+def test_ollama_aborts_a_load_with_its_client(ollama):
+    ollama.shelf.load_ms = 5000
+    client = socket.create_connection(("127.0.0.1", ollama.port))
+    body = json.dumps(generate()).encode()
+    client.sendall(b"POST /api/generate HTTP/1.1\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+    assert ollama.wait(lambda: ollama.shelf.n_loads == 1)
+    client.close()
+    assert ollama.wait(lambda: ollama.shelf.n_aborted == 1)
+    assert ollama.shelf.loaded == {}
+
+
+def test_ollama_says_what_is_wrong(ollama):
+    ollama.shelf.models.append({"name": "chat:7b", "capabilities": ["completion"]})
+    assert ask(ollama, "/api/generate", generate(model="nope"))[0] == 404
+    assert b"does not support insert" in ask(ollama, "/api/generate", generate(model="chat:7b"))[2]
+    assert ask(ollama, "/api/generate", generate(model="chat:7b", think=True))[0] == 400
+    assert ask(ollama, "/props", method="GET")[2] == b"404 page not found"
+    ollama.script(error_after=1)
+    assert b'{"error":"the runner has terminated"}\n' in ask(ollama, "/api/generate", generate())[2]
+
+
 def test_loading_counts_down(sim):
     sim.script(loading=2)
     assert [ask(sim, "/health", method="GET")[0] for _ in range(3)] == [503, 503, 200]

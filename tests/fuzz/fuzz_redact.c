@@ -24,6 +24,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     ASSERT(n_marks >= n);
     ASSERT(n > 0 || str_eq(buf_str(&out), text));
+    /* around a cursor anywhere: each side is as it was where nothing was found */
+    size_t at = size > 0 ? data[size / 2] % (size + 1) : 0;
+    struct buf after;
+    buf_init(&after, 64 * MIB);
+    buf_clear(&out);
+    n = redact_around(str_sub(text, 0, at), str_sub(text, at, size), &out, &after);
+    ASSERT(n > 0 || (str_eq(buf_str(&out), str_sub(text, 0, at)) &&
+                     str_eq(buf_str(&after), str_sub(text, at, size))));
+    buf_release(&after);
     /* the other filter on the way out: breaking tokens twice changes nothing more */
     template_neutralise(text, &broken);
     template_neutralise(buf_str(&broken), &again);

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from client import initialize_params, items_of
+from client import SLOWNESS, initialize_params, items_of
 from fixtures import settings_for
 
 CANARY = "canary-7f3a9c21e4"
@@ -96,9 +96,9 @@ def test_link_to_a_secret_file_is_one(served, sim, home):
     assert not sim.generations
 
 
-@pytest.mark.parametrize("pattern", ["secret/**", "*.sec", "**/work/own.txt"])
+@pytest.mark.parametrize("pattern", ["secret/**", "*.sec", "**/w*/own.txt"])
 def test_own_patterns_exclude_too(served, sim, home, pattern):
-    name = {"secret/**": "secret/a.c", "*.sec": "a.sec", "**/work/own.txt": "own.txt"}[pattern]
+    name = {"secret/**": "secret/a.c", "*.sec": "a.sec", "**/w*/own.txt": "own.txt"}[pattern]
     path = home / "work" / name
     path.parent.mkdir(exist_ok=True)
     path.write_text(SECRET_TEXT)
@@ -115,6 +115,51 @@ def test_project_file_narrows(served, sim, home):
     server.open((folder / "hidden.c").as_uri(), SECRET_TEXT)
     server.inline((folder / "hidden.c").as_uri(), 1, 6, trigger=1)
     assert CANARY not in sent(sim)
+
+
+def test_project_of_every_folder_narrows(served, sim, home):
+    """One project's nonsense takes nothing from what the others hide."""
+    projects = {"a": '{"exclude": 5}', "b": '{"exclude": ["hidden.c"]}', "c": '{"exclude": ["other.c"]}', "d": "{"}
+    folders = []
+    for name, text in projects.items():
+        (home / "work" / name).mkdir()
+        (home / "work" / name / ".crucible.json").write_text(text)
+        folders.append({"uri": (home / "work" / name).as_uri(), "name": name})
+    server = served(params=initialize_params(rootUri=folders[0]["uri"], workspaceFolders=folders))
+    for name in ("hidden.c", "other.c"):
+        uri = (home / "work" / "a" / name).as_uri()
+        server.open(uri, SECRET_TEXT)
+        assert server.inline(uri, 1, 6, trigger=1) == []
+    assert not sim.generations and CANARY not in sent(sim)
+
+
+@pytest.mark.parametrize("is_open", [True, False])
+def test_file_that_is_hidden_later_is_forgotten(config, start, home, is_open):
+    config({"models": {"inline": ["embedded"]}, "endpoints": [{"name": "none", "kind": "llamacpp", "url": "http://127.0.0.1:1"}]})
+    folder = home / "work"
+    text = "".join(f"static int zq_phrase_{i} = zq_secret_value_function({i});\n" for i in range(8))
+    (folder / "hidden.c").write_text(text)
+    server = start(params=initialize_params(rootUri=folder.as_uri(), workspaceFolders=[{"uri": folder.as_uri(), "name": "w"}]))
+    if is_open:
+        server.open((folder / "hidden.c").as_uri(), text + "int x = \n")
+        server.inline((folder / "hidden.c").as_uri(), 8, 8, trigger=1)
+    server.open((folder / "open.c").as_uri(), "static int zq_phrase_9 = zq_secret_val\n")
+
+    def proposes():
+        return any("ue_function" in i["insertText"] for i in server.inline((folder / "open.c").as_uri(), 0, 38))
+
+    def wait(is_so):
+        end = time.monotonic() + 5 * SLOWNESS
+        while not is_so() and time.monotonic() < end:
+            server.change((folder / "open.c").as_uri(), wait.version, (0, 0, 0, 0, ""))
+            wait.version += 1
+            time.sleep(0.1)
+        return is_so()
+
+    wait.version = 2
+    assert wait(lambda: server.result("crucible/stats")["predictor"]["files"] == 1) and wait(proposes)
+    server.notify("workspace/didChangeConfiguration", {"settings": {"crucible": {"privacy": {"exclude": ["hidden.c"]}}}})
+    assert wait(lambda: not proposes())
 
 
 # -- who may name a model server --
@@ -269,6 +314,46 @@ def test_key_file_that_others_may_read_is_refused(config, start, sim, home, docu
     server.open(uri, text)
     server.inline(uri, line, character, trigger=1)
     assert all("authorization" not in e["headers"] for e in sim.log)
+
+
+@pytest.mark.parametrize("text", [f"{CANARY}\r\nX-Evil: 1", f"{CANARY}\nX-Evil: 1", f"{CANARY}\x00x"])
+def test_key_that_would_be_a_header_is_refused(config, start, sim, home, document, text):
+    with_key(sim, home, config)
+    (home / "key").write_text(text)
+    server = start(args=["--log", str(home / "log.txt"), "--log-level", "debug"])
+    uri, text, line, character = document("    return ", "count;")
+    server.open(uri, text)
+    server.inline(uri, line, character, trigger=1)
+    time.sleep(0.2)
+    assert all("x-evil" not in e["headers"] and "authorization" not in e["headers"] for e in sim.log)
+    assert_no_key(server, home, json.dumps(server.result("crucible/stats")))
+
+
+def test_key_of_a_command_reaches_its_server_alone(config, start, sim, home, document):
+    with_key(sim, home, config)
+    (home / "key").unlink()
+    source = home / "key"  # the one file that may hold it
+    source.write_text(f"#!/bin/sh\nsleep 0.3\necho '{CANARY}'\n")
+    source.chmod(0o700)
+    config({"endpoints": [{"name": "work", "kind": "openai", "url": sim.url + "/v1", "apiKeyCommand": [str(source)]}],
+            "models": {"inline": ["work/qwen2.5-coder-7b"]}})
+    server = start(args=["--log", str(home / "log.txt"), "--log-level", "debug"])
+    uri, text, line, character = document("    return ", "count;")
+    server.open(uri, text)
+    assert sim.wait(lambda: server.inline(uri, line, character, trigger=1) or time.sleep(0.1), 10)
+    assert all(e["headers"].get("authorization") == f"Bearer {CANARY}" for e in sim.log)
+    assert_no_key(server, home, json.dumps(server.result("crucible/stats")))
+
+
+def test_key_command_that_fails_is_named(config, start, sim, home, document):
+    config({"endpoints": [{"name": "work", "kind": "openai", "url": sim.url + "/v1", "apiKeyCommand": ["sh", "-c", "exit 7"]}],
+            "models": {"inline": ["work/coder"]}})
+    server = start()
+    uri, text, line, character = document("    return ", "count;")
+    server.open(uri, text)
+    assert server.inline(uri, line, character, trigger=2) == []
+    assert "exit status 7" in json.dumps(server.result("crucible/stats")["endpoints"])
+    assert not sim.log
 
 
 def test_redirect_is_not_followed(served, sim, document):

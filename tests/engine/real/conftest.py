@@ -1,4 +1,4 @@
-"""conftest.py - a real llama-server with a small real model, where they can be had.
+"""conftest.py - a real llama-server with a small real model, where they can be had (for Ollama see its tests).
 
 $ENGINE_DIR names a directory with root/usr/bin/llama-server or llama-server; without it one is made
 by ../shared/tools/get-engine.sh, where that is there. $MODEL names the model's file."""
@@ -19,39 +19,68 @@ sys.path.insert(0, str(ROOT / "tests" / "lsp"))
 
 from fixtures import *  # noqa: E402,F403  the fixtures of the protocol suite
 
+program = model = None
 
-def find_program():
-    """The server's path, or the reason why there is none."""
-    directory = os.environ.get("ENGINE_DIR") or str(ROOT / "build" / "engine")
-    places = [pathlib.Path(directory) / p for p in ("root/usr/bin/llama-server", "llama-server", "bin/llama-server")]
-    for place in places:
-        if os.access(place, os.X_OK):
-            return place
-    if own := shutil.which("llama-server"):
-        return pathlib.Path(own)
-    script = SHARED / "tools" / "get-engine.sh"
-    if os.environ.get("ENGINE_DIR") or not script.exists():
-        return f"no llama-server in {directory}: set ENGINE_DIR"
+
+def get_engine(script, directory, say):
+    """Makes a llama-server in the directory; what went wrong, or None. One that broke off is made again."""
+    stamp = directory / ".made"
+    if stamp.exists():
+        return None
+    say(f"getting a llama-server into {os.path.relpath(directory, ROOT)}")
     subprocess.run([ROOT / ".ci" / "deps", "engines"], check=True)
     done = subprocess.run(["bash", script, directory, "forky"], capture_output=True, text=True, check=False)
-    return places[0] if os.access(places[0], os.X_OK) else f"get-engine.sh failed: {done.stderr[-300:]}"
+    if done.returncode != 0:
+        return f"get-engine.sh failed: {done.stderr.strip()[-300:]}"
+    stamp.touch()
+    return None
+
+
+def find_program(say):
+    """The server's path, or the reason why there is none."""
+    own, script = os.environ.get("ENGINE_DIR"), SHARED / "tools" / "get-engine.sh"
+    directory = pathlib.Path(own or ROOT / "build" / "engine").resolve()
+    if not own and script.exists() and (wrong := get_engine(script, directory, say)):
+        return wrong
+    for place in ("root/usr/bin/llama-server", "llama-server", "bin/llama-server"):
+        if os.access(directory / place, os.X_OK):
+            return directory / place
+    if own:
+        return f"no llama-server in ENGINE_DIR={own}"
+    found = shutil.which("llama-server")
+    return pathlib.Path(found) if found else "no llama-server here: set ENGINE_DIR to the directory of one"
 
 
 def find_model():
-    own = os.environ.get("MODEL")
-    if own:
-        return pathlib.Path(own)
+    """The model's path, or the reason why there is none."""
+    if own := os.environ.get("MODEL"):
+        return pathlib.Path(own) if os.access(own, os.R_OK) else f"no file MODEL={own}"
     models = sorted((SHARED / "models").glob("*q8_0.gguf")) if SHARED.exists() else []
-    return models[0] if models else "no model: set MODEL to a .gguf file that can fill in the middle"
+    return models[0] if models else "no model here: set MODEL to a .gguf file that can fill in the middle"
+
+
+def pytest_collection_modifyitems(config, items):
+    """What is missing is said once for all tests, not by each."""
+    global program, model
+    mine = [item for item in items if pathlib.Path(__file__).parent in item.path.parents]
+    if not mine:
+        return
+    terminal = config.pluginmanager.get_plugin("terminalreporter")
+    program, model = find_program(terminal.write_line if terminal else print), find_model()
+    reasons = [found for found in (program, model) if isinstance(found, str)]
+    if reasons:
+        for item in mine:
+            item.add_marker(pytest.mark.skip(reason="; ".join(reasons)))
+
+
+@pytest.fixture(scope="session")
+def model_path():
+    return model
 
 
 @pytest.fixture(scope="session")
 def llama():
     """The URL of a running llama-server."""
-    program, model = find_program(), find_model()
-    for found in (program, model):
-        if isinstance(found, str):
-            pytest.skip(found)
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         port = s.getsockname()[1]

@@ -73,7 +73,14 @@ static void uri_normal_forms_stay_as_they_are(void **state)
             continue;
         }
         buf_clear(&uri);
-        uri_from_path(path, &uri);
+        buf_append(&uri, STR("file://"));
+        for (size_t k = 0; k < path.len; k++) { /* every byte escaped */
+            if (path.ptr[k] == '/') {
+                buf_append_char(&uri, '/');
+            } else {
+                buf_appendf(&uri, "%%%02x", (unsigned)(unsigned char)path.ptr[k]);
+            }
+        }
         assert_int_equal(uri_normalise(buf_str(&uri), &again, NULL), ERR_OK);
         assert_string_equal(buf_cstr(&again), buf_cstr(&key));
     }

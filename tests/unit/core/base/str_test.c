@@ -223,9 +223,19 @@ static void buf_splices(void **state)
     buf_release(&b);
 }
 
+static void str_after_last_takes_what_follows(void **state)
+{
+    (void)state;
+    assert_true(str_eq(str_after_last(STR("/a/b.c"), '/'), STR("b.c")));
+    assert_true(str_eq(str_after_last(STR("a/"), '/'), STR("")));
+    assert_true(str_eq(str_after_last(STR("abc"), '/'), STR("abc")));
+    assert_true(str_eq(str_after_last((str){0}, '/'), STR("")));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(str_after_last_takes_what_follows),
         cmocka_unit_test(str_compares),
         cmocka_unit_test(str_finds),
         cmocka_unit_test(str_cuts),

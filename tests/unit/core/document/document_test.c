@@ -159,12 +159,12 @@ static void document_eol_is_the_first_form(void **state)
     }
 }
 
-static void document_set_replaces_everything(void **state)
+static void document_edit_replaces_everything(void **state)
 {
     (void)state;
     struct document *d = document_create(STR("a\nb\nc"));
     edit(d, 1, 1, "z");
-    assert_int_equal(document_set(d, STR("x\r\ny")), ERR_OK);
+    assert_int_equal(document_edit(d, 0, document_len(d), STR("x\r\ny")), ERR_OK);
     assert_text(d, STR("x\r\ny"));
     ASSERT_STARTS(d, 0, 3);
     assert_int_equal(document_revision(d), 2);
@@ -179,7 +179,6 @@ static void document_edit_past_the_maximum_changes_nothing(void **state)
     assert_int_equal(document_edit(d, 1, 1, huge), ERR_TOO_LARGE);
     huge.len = SIZE_MAX;
     assert_int_equal(document_edit(d, 0, 3, huge), ERR_TOO_LARGE);
-    assert_int_equal(document_set(d, huge), ERR_TOO_LARGE);
     assert_text(d, STR("ab\n"));
     ASSERT_STARTS(d, 0, 3);
     assert_int_equal(document_revision(d), 0);
@@ -216,7 +215,7 @@ int main(void)
         cmocka_unit_test(document_slice_past_the_scratch_maximum_is_empty),
         cmocka_unit_test(document_floor_finds_code_points),
         cmocka_unit_test(document_eol_is_the_first_form),
-        cmocka_unit_test(document_set_replaces_everything),
+        cmocka_unit_test(document_edit_replaces_everything),
         cmocka_unit_test(document_edit_past_the_maximum_changes_nothing),
         cmocka_unit_test(document_survives_growing_and_shrinking),
     };

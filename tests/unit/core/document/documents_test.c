@@ -96,19 +96,6 @@ static void documents_tell_the_observer(void **state)
     assert_int_equal(h.n_closes, 2);
 }
 
-static void documents_each_sees_all(void **state)
-{
-    (void)state;
-    struct documents *ds = documents_create();
-    for (unsigned i = 0; i < 100; i++) {
-        open_text(ds, "x");
-    }
-    struct heard h = {0};
-    documents_each(ds, on_document, &h);
-    assert_int_equal(h.n_closes, 100);
-    documents_destroy(ds);
-}
-
 static void documents_open_is_limited(void **state)
 {
     (void)state;
@@ -130,7 +117,6 @@ int main(void)
         cmocka_unit_test(documents_copy_what_they_keep),
         cmocka_unit_test(documents_never_use_an_id_twice),
         cmocka_unit_test(documents_tell_the_observer),
-        cmocka_unit_test(documents_each_sees_all),
         cmocka_unit_test(documents_open_is_limited),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -51,4 +51,17 @@ static inline void wait_for(struct loop *loop, bool *flag)
     assert_true(run_until(loop, bounded_is_flag, flag));
 }
 
+static inline void bounded_on_turn(void *user)
+{
+    loop_stop(user);
+}
+
+static inline void run_turns(struct loop *loop, int n)
+{
+    for (int i = 0; i < n; i++) {
+        loop_post(loop, bounded_on_turn, loop);
+        loop_run(loop);
+    }
+}
+
 #endif

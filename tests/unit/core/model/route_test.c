@@ -12,6 +12,15 @@ static size_t n_endpoints;
 static const struct provider_ops plain = {.kind = "openai"};
 static const struct provider_ops single = {.kind = "llamacpp", .capabilities = PROVIDER_ONE_MODEL};
 static const struct provider_ops own = {.kind = "embedded", .capabilities = PROVIDER_IN_PROCESS};
+static enum err encode_load(const struct load_order *l, struct http_request *out, struct error *why)
+{
+    (void)l;
+    (void)out;
+    return error_set(why, ERR_REJECTED, "never called: that it is there says enough");
+}
+
+static const struct provider_ops loads = {
+    .kind = "ollama", .encode_load = encode_load, .start_hint = "get-a-coder"};
 static struct model_info coder = {.abilities = MODEL_INFILL | MODEL_RAW, .is_loaded = true};
 static struct model_info chat = {.abilities = MODEL_CHAT, .is_loaded = true};
 
@@ -74,6 +83,9 @@ static int clear(void **state)
 {
     (void)state;
     n_endpoints = 0;
+    coder.is_loaded = true;
+    coder.is_loading = false;
+    coder.load_error = NULL;
     coder.id = STR("coder");
     coder.name = STR("qwen2.5-coder");
     chat.id = STR("chat");
@@ -154,6 +166,102 @@ static void missing_names_are_named(void **state)
     assert_int_equal(r.state, ROUTE_READY);
 }
 
+static void unloaded_model_is_wanted_and_another_serves_meanwhile(void **state)
+{
+    (void)state;
+    coder.is_loaded = false;
+    put("slow", &loads, ENDPOINT_READY, TIER_LOOPBACK, &coder);
+    struct route r = route_for(NULL, 0, "");
+    assert_int_equal(r.state, ROUTE_LOADING);
+    assert_true(r.needs_load && r.is_idle && r.load_endpoint == 1);
+    assert_true(str_eq(r.load_model, STR("coder")));
+    assert_string_equal(r.name, "slow/coder");
+    coder.is_loading = true;
+    r = route_for(NULL, 0, "");
+    assert_false(r.is_idle);
+    assert_string_equal(r.message, "slow: loading coder");
+    static struct model_info ready = {
+        .id = {"r", 1}, .name = {"r", 1}, .abilities = MODEL_INFILL, .is_loaded = true};
+    put("near", &single, ENDPOINT_READY, TIER_LOOPBACK, &ready);
+    r = route_for(NULL, 0, "");
+    assert_int_equal(r.state, ROUTE_READY);
+    assert_false(r.needs_load); /* nobody has named the other one */
+    str names[] = {STR("slow"), STR("near")};
+    r = route_for(names, 2, "");
+    assert_string_equal(r.name, "near/r");
+    assert_true(r.needs_load && r.load_endpoint == 1);
+}
+
+static void model_that_cant_be_loaded_is_passed_over(void **state)
+{
+    (void)state;
+    struct error error;
+    (void)error_set(&error, ERR_STATUS, "it needs more memory");
+    coder.is_loaded = false;
+    coder.load_error = &error;
+    put("slow", &loads, ENDPOINT_READY, TIER_LOOPBACK, &coder);
+    struct route r = route_for(NULL, 0, "");
+    assert_int_equal(r.state, ROUTE_NONE);
+    assert_true(r.needs_load); /* to be tried again when its time has come */
+    assert_string_equal(r.message, "slow: coder can't be loaded: it needs more memory");
+}
+
+static void best_of_several_is_loaded_or_small(void **state)
+{
+    (void)state;
+    static struct model_info several[4] = {
+        {.id = {"embed", 5}, .n_bytes = 1, .is_loaded = true},
+        {.id = {"large", 5}, .abilities = MODEL_INFILL, .n_bytes = 9},
+        {.id = {"small", 5}, .abilities = MODEL_INFILL, .n_bytes = 2},
+        {.id = {"cloud", 5}, .abilities = MODEL_INFILL, .is_loaded = true, .is_remote = true}};
+    put("slow", &loads, ENDPOINT_READY, TIER_LOOPBACK, several);
+    endpoints[0].n_models = 4;
+    assert_true(str_eq(route_for(NULL, 0, "").load_model, STR("small")));
+    several[1].is_loaded = true;
+    assert_string_equal(route_for(NULL, 0, "").name, "slow/large");
+    several[1].is_loaded = false;
+}
+
+static void forwarded_model_is_used_only_where_the_user_names_it(void **state)
+{
+    (void)state;
+    static struct model_info cloud = {
+        .id = {"coder:cloud", 11}, .abilities = MODEL_INFILL, .is_loaded = true, .is_remote = true};
+    put("slow", &loads, ENDPOINT_READY, TIER_LOOPBACK, &cloud);
+    assert_int_equal(route_for(NULL, 0, "").state, ROUTE_NONE);
+    str endpoint[] = {STR("slow")}, named[] = {STR("slow/coder:cloud")}, bare[] = {cloud.id};
+    assert_int_equal(route_for(endpoint, 1, "").state, ROUTE_NONE);
+    struct route r = route_for(named, 1, "");
+    assert_int_equal(r.state, ROUTE_READY);
+    assert_true(r.is_remote);
+    assert_false(r.needs_load);
+    assert_true(route_for(bare, 1, "").is_remote);
+    struct settings foreign = {
+        .models_inline = named, .n_models_inline = 1, .models_inline_is_foreign = true};
+    r = route_inline(NULL, &foreign, STR(""), false, can_fill);
+    assert_int_equal(r.state, ROUTE_NONE);
+    assert_non_null(strstr(r.message, "another machine"));
+    assert_int_equal(route_inline(NULL, &foreign, named[0], false, can_fill).state, ROUTE_READY);
+}
+
+static void other_name_of_a_model_finds_it(void **state)
+{
+    (void)state;
+    coder.id = STR("coder:latest");
+    put("slow", &loads, ENDPOINT_READY, TIER_LOOPBACK, &coder);
+    str names[] = {STR("slow/qwen2.5-coder")};
+    struct route r = route_for(names, 1, "");
+    assert_true(str_eq(r.model, STR("coder:latest")));
+}
+
+static void server_without_models_says_how_to_get_one(void **state)
+{
+    (void)state;
+    put("slow", &loads, ENDPOINT_READY, TIER_LOOPBACK, NULL);
+    assert_string_equal(route_for(NULL, 0, "").message,
+                        "slow has no models yet; get one: get-a-coder");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -163,6 +271,12 @@ int main(void)
         cmocka_unit_test_setup(loading_is_reported_and_a_later_ready_one_serves, clear),
         cmocka_unit_test_setup(chat_model_cant_fill, clear),
         cmocka_unit_test_setup(missing_names_are_named, clear),
+        cmocka_unit_test_setup(unloaded_model_is_wanted_and_another_serves_meanwhile, clear),
+        cmocka_unit_test_setup(model_that_cant_be_loaded_is_passed_over, clear),
+        cmocka_unit_test_setup(best_of_several_is_loaded_or_small, clear),
+        cmocka_unit_test_setup(forwarded_model_is_used_only_where_the_user_names_it, clear),
+        cmocka_unit_test_setup(other_name_of_a_model_finds_it, clear),
+        cmocka_unit_test_setup(server_without_models_says_how_to_get_one, clear),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

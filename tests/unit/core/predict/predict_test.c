@@ -193,7 +193,8 @@ static void suggest_prefers_the_scope_to_the_workspace(void **state)
                 "ver, my_patience);", 5);
 }
 
-static void workspace_is_learned_again_and_replaced(void **state)
+static void workspace_is_learned_again_and_replaced(
+    void **state) static void workspace_that_is_forgotten_is_forgotten_at_once(void **state)
 {
     struct fixture *f = *state;
     put(f, "a.c", SEEN("alpha_function(first_argument);"));
@@ -204,6 +205,21 @@ static void workspace_is_learned_again_and_replaced(void **state)
     learn_root(f);
     expect(ask(f, 0, "alpha_fun", "", 1), "");
     expect_some(ask(f, 0, "beta_fun", "", 1), "ction(second_argument);", 5);
+}
+
+static void workspace_that_is_forgotten_is_forgotten_at_once(void **state)
+{
+    struct fixture *f = *state;
+    put(f, "a.c", SEEN("alpha_function(first_argument);"));
+    learn_root(f);
+    predictor_learn_workspace(f->predictor, str_from(f->root)); /* under way: is dropped */
+    predictor_forget_workspaces(f->predictor);
+    expect(ask(f, 0, "alpha_fun", "", 1), "");
+    wait_learned(f);
+    expect(ask(f, 0, "alpha_fun", "", 1), "");
+    assert_int_equal(predictor_stats(f->predictor).n_files, 0);
+    learn_root(f);
+    expect_some(ask(f, 0, "alpha_fun", "", 1), "ction(first_argument);", 5);
 }
 
 static bool is_private(str path, void *user)

@@ -240,6 +240,74 @@ static void redact_finds_all_of_a_text(void **state)
     buf_release(&out);
 }
 
+/* Whether some piece of `secret` of ten bytes (or the whole of a shorter one) stands in `text`. */
+static bool has_piece(str text, str secret)
+{
+    size_t n = secret.len < 10 ? secret.len : 10;
+    for (size_t i = 0; i + n <= secret.len; i++) {
+        if (str_find(text, str_sub(secret, i, i + n), 0) != SIZE_MAX) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void redact_finds_secrets_around_the_cursor(void **state)
+{
+    (void)state;
+    struct buf line, secret, before, after;
+    buf_init(&line, MIB);
+    buf_init(&secret, MIB);
+    buf_init(&before, MIB);
+    buf_init(&after, MIB);
+    for (size_t i = 0; i < N_SECRETS; i++) {
+        buf_clear(&line);
+        buf_clear(&secret);
+        unmark(SECRETS[i], &line, &secret);
+        str text = buf_str(&line);
+        for (size_t at = 0; at <= text.len; at++) {
+            buf_clear(&before);
+            buf_clear(&after);
+            str left = str_sub(text, 0, at), right = str_sub(text, at, text.len);
+            assert_int_not_equal(redact_around(left, right, &before, &after), 0);
+            if (has_piece(buf_str(&before), buf_str(&secret)) ||
+                has_piece(buf_str(&after), buf_str(&secret))) {
+                fail_msg("at %zu: %s | %s", at, buf_cstr(&before), buf_cstr(&after));
+            }
+        }
+    }
+    buf_release(&line);
+    buf_release(&secret);
+    buf_release(&before);
+    buf_release(&after);
+}
+
+static void redact_keeps_the_cursor_where_it_was(void **state)
+{
+    (void)state;
+    static const char *const rows[][4] = {
+        {"int x = ", "1;\n", "int x = ", "1;\n"},
+        {"", "", "", ""},
+        {"", "a", "", "a"},
+        {"a", "", "a", ""},
+        {"k = AKIAIOSFOD", "NN7EXAMPLQ; b", "k = REDACTED", "; b"},
+        {"k = ", "AKIAIOSFODNN7EXAMPLQ; b", "k = ", "REDACTED; b"},
+        {"k = AKIAIOSFODNN7EXAMPLQ", "; b", "k = REDACTED", "; b"},
+        {"k = AKIAIOSFODNN7EXAMPLQ; a", "b", "k = REDACTED; a", "b"},
+        {"k = AKIAIOSF", "\n", "k = REDACTED", "\n"}, /* half typed */
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct buf before, after;
+        buf_init(&before, KIB);
+        buf_init(&after, KIB);
+        (void)redact_around(str_from(rows[i][0]), str_from(rows[i][1]), &before, &after);
+        assert_string_equal(buf_cstr(&before), rows[i][2]);
+        assert_string_equal(buf_cstr(&after), rows[i][3]);
+        buf_release(&before);
+        buf_release(&after);
+    }
+}
+
 /* Time for `n` repetitions of `piece`. */
 static uint64_t time_of(const char *piece, size_t n)
 {
@@ -288,6 +356,8 @@ int main(void)
         cmocka_unit_test(redact_finds_each_shape),
         cmocka_unit_test(redact_leaves_code_alone),
         cmocka_unit_test(redact_finds_all_of_a_text),
+        cmocka_unit_test(redact_finds_secrets_around_the_cursor),
+        cmocka_unit_test(redact_keeps_the_cursor_where_it_was),
         cmocka_unit_test(redact_takes_linear_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

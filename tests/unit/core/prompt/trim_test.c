@@ -258,16 +258,6 @@ static void trim_of_a_cut_stream_gives_whole_code_points(void **state)
     }
 }
 
-static void trim_characters_drops_the_same(void **state)
-{
-    (void)state;
-    struct buf out;
-    buf_init(&out, KIB);
-    trim_characters(&out, STR("a\x1b[1mb\r\nc\xe2\x80\xae\xc3"));
-    assert_string_equal(buf_cstr(&out), "ab\nc\xef\xbf\xbd");
-    buf_release(&out);
-}
-
 static void trim_never_gives_forbidden_code_points(void **state)
 {
     (void)state;
@@ -368,7 +358,6 @@ int main(void)
         cmocka_unit_test(trim_ends_where_it_loops),
         cmocka_unit_test(trim_ends_at_its_limits),
         cmocka_unit_test(trim_of_a_cut_stream_gives_whole_code_points),
-        cmocka_unit_test(trim_characters_drops_the_same),
         cmocka_unit_test(trim_never_gives_forbidden_code_points),
         cmocka_unit_test(trim_doesnt_depend_on_the_cutting),
     };

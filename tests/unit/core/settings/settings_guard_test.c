@@ -1,32 +1,15 @@
 /* settings_guard_test.c - what each source may say: guarded keys, consent, and projects that may
  * only narrow. */
-#include "core/settings/settings.h"
+#include "tests/unit/core/settings/put.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <cmocka.h>
+#include <unistd.h>
 
 #include "core/base/memory.h"
 
 /* -- helpers -- */
-
-static void put(struct settings_builder *b, enum settings_source source, const char *json)
-{
-    struct arena arena = {0};
-    struct json v;
-    struct error why = {0};
-    if (json_parse_jsonc(str_from(json), &arena, &v, &why) != ERR_OK) {
-        fail_msg("%s: %s", json, why.msg);
-    }
-    settings_builder_put(b, source, v);
-    arena_release(&arena);
-}
-
-static size_t n_problems(const struct settings_builder *b)
-{
-    const struct settings_problem *problems;
-    return settings_builder_problems(b, &problems);
-}
 
 /* A snapshot of `json` from one source alone, for the caller to unref. */
 static struct settings *only(enum settings_source source, const char *json)
@@ -220,6 +203,129 @@ static void settings_project_only_narrows(void **state)
     settings_builder_destroy(b);
 }
 
+static void settings_project_that_names_a_language_switches_nothing_on(void **state)
+{
+    (void)state;
+    static const char *const projects[] = {
+        "{\"languages\": {\"c\": {}}}", "{\"languages\": {\"c\": {\"inline\": null}}}",
+        "{\"languages\": {\"c\": {\"inline\": true}}}", "{\"languages\": {\"c\": {\"x\": 1}}}"};
+    for (size_t i = 0; i < sizeof projects / sizeof *projects; i++) {
+        struct settings_builder *b = settings_builder_create();
+        put(b, SETTINGS_USER_FILE, "{\"languages\": {\"c\": {\"inline\": false}}}");
+        put(b, SETTINGS_PROJECT, projects[i]);
+        struct settings *s = settings_builder_snapshot(b);
+        assert_false(settings_language_is_on(s, STR("c")));
+        settings_unref(s);
+        settings_builder_destroy(b);
+    }
+}
+
+/* -- the projects of several folders -- */
+
+#define N_FOLDERS 3
+
+struct folders {
+    char paths[N_FOLDERS][64];
+    str list[N_FOLDERS];
+    struct settings_builder *b;
+};
+
+static void write_project(struct folders *f, size_t i, const char *json)
+{
+    char path[128];
+    (void)snprintf(path, sizeof path, "%s/.crucible.json", f->paths[i]);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    assert_true(fputs(json, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void folders_setup(struct folders *f)
+{
+    f->b = settings_builder_create();
+    for (size_t i = 0; i < N_FOLDERS; i++) {
+        (void)snprintf(f->paths[i], sizeof f->paths[i], "/tmp/crucible-settings-XXXXXX");
+        assert_non_null(mkdtemp(f->paths[i]));
+        f->list[i] = str_from(f->paths[i]);
+    }
+}
+
+static void folders_teardown(struct folders *f)
+{
+    char path[128];
+    for (size_t i = 0; i < N_FOLDERS; i++) {
+        (void)snprintf(path, sizeof path, "%s/.crucible.json", f->paths[i]);
+        (void)unlink(path);
+        assert_int_equal(rmdir(f->paths[i]), 0);
+    }
+    settings_builder_destroy(f->b);
+}
+
+static void settings_projects_of_all_folders_narrow(void **state)
+{
+    (void)state;
+    struct folders f;
+    folders_setup(&f);
+    /* What one says wrongly takes nothing from the others, wherever it stands. */
+    write_project(&f, 0, "{\"exclude\": 5, \"limits\": [], \"inline\": {\"maxTokens\": 90}}");
+    write_project(&f, 1, "{\"exclude\": [\"own\"], \"limits\": {\"inlineFileMb\": 2}}");
+    write_project(&f, 2,
+                  "{\"exclude\": [\"other\"], \"limits\": {\"inlineFileMb\": 3},"
+                  "\"languages\": {\"c\": {\"inline\": false}}}");
+    settings_builder_read_projects(f.b, f.list, N_FOLDERS);
+    assert_int_equal(n_problems(f.b), 2);
+    struct settings *s = settings_builder_snapshot(f.b);
+    assert_true(settings_excludes(s, STR("/w/own")) && settings_excludes(s, STR("/w/other")));
+    assert_int_equal(s->inline_file_bytes, 2 << 20);
+    assert_int_equal(s->inline_max_tokens, 90);
+    assert_false(settings_language_is_on(s, STR("c")));
+    settings_unref(s);
+    folders_teardown(&f);
+}
+
+static void settings_folder_that_goes_takes_its_project_along(void **state)
+{
+    (void)state;
+    struct folders f;
+    folders_setup(&f);
+    write_project(&f, 0, "{\"exclude\": [\"a\"]}");
+    write_project(&f, 1, "{\"exclude\": [\"b\"]}");
+    settings_builder_read_projects(f.b, f.list, N_FOLDERS);
+    write_project(&f, 1, "{\"exclude\": ["); /* malformed: the last good one holds */
+    settings_builder_read_projects(f.b, f.list + 1, N_FOLDERS - 1);
+    assert_int_equal(n_problems(f.b), 1);
+    struct settings *s = settings_builder_snapshot(f.b);
+    assert_int_equal(s->n_privacy_exclude, 1);
+    assert_true(settings_excludes(s, STR("/w/b")));
+    settings_unref(s);
+    settings_builder_read_projects(f.b, NULL, 0);
+    s = settings_builder_snapshot(f.b);
+    assert_int_equal(s->n_privacy_exclude, 0);
+    settings_unref(s);
+    folders_teardown(&f);
+}
+
+static void settings_larger_than_a_file_may_be_are_refused(void **state)
+{
+    (void)state;
+    struct buf json;
+    struct settings_builder *b = settings_builder_create();
+    buf_init(&json, 8 << 20);
+    buf_append(&json, STR("{\"inline\": {\"maxTokens\": 5}"));
+    for (unsigned i = 0; i < 100000; i++) {
+        buf_appendf(&json, ", \"unknown.%u\": 0", i);
+    }
+    buf_append(&json, STR("}"));
+    put(b, SETTINGS_INIT, "{\"inline\": {\"maxTokens\": 7}}");
+    put(b, SETTINGS_INIT, buf_cstr(&json));
+    assert_int_equal(n_problems(b), 1);
+    struct settings *s = settings_builder_snapshot(b);
+    assert_int_equal(s->inline_max_tokens, 7);
+    settings_unref(s);
+    settings_builder_destroy(b);
+    buf_release(&json);
+}
+
 /* -- a random project changes nothing that is guarded -- */
 
 static uint64_t rng_state;
@@ -238,7 +344,8 @@ static const char user_file[] =
     "\"apiKeyEnv\": \"KEY\", \"headers\": {\"X-Team\": \"a\"}, \"proxy\": \"http://p\","
     "\"caFile\": \"/ca\", \"models\": [\"m\"]}], \"models\": {\"inline\": [\"work/m\"]},"
     "\"modelOptions\": {\"work/*\": {\"temperature\": 0}}, \"log\": {\"file\": \"/l\"},"
-    "\"cache\": {\"entries\": 50}, \"privacy\": {\"exclude\": [\"x\"], \"redactSecrets\": false}}";
+    "\"cache\": {\"entries\": 50}, \"languages\": {\"c\": {\"inline\": false}},"
+    "\"privacy\": {\"exclude\": [\"x\"], \"redactSecrets\": false}}";
 
 static const char evil_endpoint[] =
     "[{\"name\": \"work\", \"kind\": \"openai\", \"url\": \"http://evil.example\", "
@@ -267,6 +374,7 @@ static void random_value(struct buf *out)
                                          "\"http://127.0.0.1:1\", \"proxy\": \"http://evil\"}]",
                                          "{\"*\": {\"system\": \"evil\"}}",
                                          "{\"c\": {\"inline\": true}}",
+                                         "{\"c\": {}}",
                                          "[\"**\"]",
                                          "\"1d\""};
     buf_append(out, str_from(values[rng_below(sizeof values / sizeof *values)]));
@@ -379,6 +487,10 @@ int main(void)
         cmocka_unit_test(settings_endpoint_members_are_left_out),
         cmocka_unit_test(settings_remote_endpoints_need_consent),
         cmocka_unit_test(settings_project_only_narrows),
+        cmocka_unit_test(settings_project_that_names_a_language_switches_nothing_on),
+        cmocka_unit_test(settings_projects_of_all_folders_narrow),
+        cmocka_unit_test(settings_folder_that_goes_takes_its_project_along),
+        cmocka_unit_test(settings_larger_than_a_file_may_be_are_refused),
         cmocka_unit_test(settings_random_project_widens_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
 /* settings_test.c - which source may say what, what is wrong with a value, and what comes of it. */
-#include "core/settings/settings.h"
+#include "tests/unit/core/settings/put.h"
 
 #include <fcntl.h>
 #include <setjmp.h>
@@ -11,24 +11,6 @@
 #include "core/base/memory.h"
 
 /* -- helpers -- */
-
-static void put(struct settings_builder *b, enum settings_source source, const char *json)
-{
-    struct arena arena = {0};
-    struct json v;
-    struct error why = {0};
-    if (json_parse_jsonc(str_from(json), &arena, &v, &why) != ERR_OK) {
-        fail_msg("%s: %s", json, why.msg);
-    }
-    settings_builder_put(b, source, v);
-    arena_release(&arena);
-}
-
-static size_t n_problems(const struct settings_builder *b)
-{
-    const struct settings_problem *problems;
-    return settings_builder_problems(b, &problems);
-}
 
 static void assert_problem(const struct settings_builder *b, const char *path, const char *part)
 {

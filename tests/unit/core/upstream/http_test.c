@@ -140,19 +140,6 @@ static void fetch_script(struct fixture *f, const char *script)
     fetch(f);
 }
 
-static void on_turn(void *user)
-{
-    loop_stop(user);
-}
-
-static void run_turns(struct loop *loop, int n)
-{
-    for (int i = 0; i < n; i++) {
-        loop_post(loop, on_turn, loop);
-        loop_run(loop);
-    }
-}
-
 /* -- what is sent -- */
 
 static void get_tells_status_type_and_body(void **state)

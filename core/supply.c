@@ -1,0 +1,49 @@
+/* supply.c - sends for models that their servers load when they are needed.
+ *
+ * Why   Loading takes seconds. A question that came upon an unloaded model would start it, and its
+ *       cancel, which is the next keystroke, would stop it. So a load is never a question's: it is
+ *       asked for beside it, and the question waits, or is answered by the predictor.
+ * Rules Before anybody types a model is loaded once: who unloads it afterwards, by hand or by
+ *       another program, has a reason. Typing sends for it again. */
+#include "core/engine_internal.h"
+
+struct route supply_route(struct engine *e, const struct asked *a)
+{
+    struct upstream *u = e->options.upstream;
+    str wish = buf_str(&a->wish);
+    struct route r = route_inline(u, a->settings, wish, a->is_explicit, leg_can_fill);
+    if (r.needs_load) {
+        upstream_load(u, r.load_endpoint, r.load_model);
+        r = route_inline(u, a->settings, wish, a->is_explicit, leg_can_fill);
+    }
+    if (r.state == ROUTE_NONE) {
+        upstream_refresh(u);
+    }
+    return r;
+}
+
+bool supply_confirm(struct engine *e, struct asked *a, const struct route *r)
+{
+    if (upstream_confirm_loaded(e->options.upstream, r->endpoint, r->model)) {
+        return true;
+    }
+    trace_why(&e->trace, a->trace, "waiting: is %s still loaded?", r->name);
+    a->state = ASKED_WAITING; /* for milliseconds, so nobody stands in before the budget */
+    return false;
+}
+
+void supply_warm_up(struct engine *e)
+{
+    const struct settings *s = e->settings;
+    struct upstream *u = e->options.upstream;
+    if (!s->residency_preload || !s->inline_enabled || s->inline_manual_only ||
+        !upstream_is_settled(u)) {
+        return;
+    }
+    struct route r = route_inline(u, s, STR(""), false, leg_can_fill);
+    uint64_t model = hash_mix(r.load_endpoint, hash_str(r.load_model));
+    if (r.needs_load && model != e->warmed) {
+        e->warmed = model;
+        upstream_load(u, r.load_endpoint, r.load_model);
+    }
+}

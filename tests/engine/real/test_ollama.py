@@ -1,0 +1,160 @@
+"""test_ollama.py - the whole way with a real Ollama and a real, very small model. Skipped where there is
+none: $OLLAMA names the program, else it is looked for in $PATH. What the text says is not judged."""
+import hashlib
+import http.client
+import json
+import os
+import shutil
+import socket
+import subprocess
+import time
+
+import pytest
+
+from client import SLOWNESS, applied, items_of, position_of
+
+TEXT = "int add(int a, int b)\n{\n    return a + b;\n}\n\nint subtract(int a, int b)\n{\n    return "
+REST = "\n}\n"
+TEMPLATE = ("{{- if .Suffix }}<|fim_prefix|>{{ .Prompt }}<|fim_suffix|>{{ .Suffix }}<|fim_middle|>"
+            "{{ else }}{{ .Prompt }}{{ end }}")
+
+
+class Ollama:
+    def __init__(self, port):
+        self.port, self.url = port, f"http://127.0.0.1:{port}"
+
+    def call(self, method, path, body=None):
+        """(status, the lines of the answer)."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        connection.request(method, path, body if isinstance(body, bytes) else json.dumps(body) if body else None)
+        response = connection.getresponse()
+        lines = [json.loads(line) for line in response.read().decode().splitlines() if line.startswith("{")]
+        connection.close()
+        return response.status, lines
+
+    def running(self):
+        return [m["model"] for m in self.call("GET", "/api/ps")[1][0]["models"]]
+
+    def unload(self):
+        for model in self.running():
+            self.call("POST", "/api/generate", {"model": model, "keep_alive": 0})
+        end = time.monotonic() + 10
+        while self.running():
+            assert time.monotonic() < end
+            time.sleep(0.05)
+
+    def take_in(self, model):
+        """Makes two models of one file: one that fills in the middle, one that chats."""
+        data = model.read_bytes()
+        digest = "sha256:" + hashlib.sha256(data).hexdigest()
+        assert self.call("POST", "/api/blobs/" + digest, data)[0] == 201
+        for name, template in (("tinycode", TEMPLATE), ("tinychat", "{{ .Prompt }}")):
+            order = {"model": name, "files": {"x.gguf": digest}, "template": template}
+            assert self.call("POST", "/api/create", order)[1][-1] == {"status": "success"}
+
+
+@pytest.fixture(scope="session")
+def ollama(tmp_path_factory, model_path):
+    program = os.environ.get("OLLAMA") or shutil.which("ollama")
+    if not program:
+        pytest.skip("no ollama here: set OLLAMA to the program")
+    home = tmp_path_factory.mktemp("ollama")
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port = s.getsockname()[1]
+    env = {**os.environ, "HOME": str(home), "OLLAMA_HOST": f"127.0.0.1:{port}", "OLLAMA_MODELS": str(home / "models")}
+    process = subprocess.Popen([program, "serve"], env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    served = Ollama(port)
+    try:
+        for _ in range(600):
+            assert process.poll() is None, "ollama has ended by itself"
+            try:
+                if served.call("GET", "/api/version")[0] == 200:
+                    break
+            except OSError:
+                time.sleep(0.05)
+        served.take_in(model_path)
+        yield served
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+@pytest.fixture
+def server(config, start, ollama):
+    ollama.unload()
+    config({"endpoints": [{"name": "ollama", "kind": "ollama", "url": ollama.url}],
+            "models": {"inline": ["ollama/tinycode"]}})
+    server = start()
+    wait_until(lambda: "tinycode:latest" in ollama.running())
+    wait_until(lambda: models(server).get("tinycode:latest", {}).get("loaded"))
+    server.open("file:///w/a.c", TEXT + REST)
+    return server
+
+
+def models(server):
+    endpoint = next(e for e in server.result("crucible/stats")["endpoints"] if e["name"] == "ollama")
+    return {m["id"]: m for m in endpoint["models"]}
+
+
+def wait_until(is_so, timeout=20):
+    end = time.monotonic() + timeout * SLOWNESS
+    while not is_so():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def ask(server, text=TEXT, trigger=2):
+    return server.ask_inline("file:///w/a.c", *position_of(text, len(text), "utf-8"), trigger)
+
+
+def test_model_is_loaded_at_the_start_and_text_fits(server):
+    started = time.monotonic()
+    items = items_of(server.reply(ask(server))["result"])
+    assert time.monotonic() - started < 5
+    assert items and items[0]["insertText"].strip()
+    assert applied(TEXT + REST, items[0]).startswith(TEXT)
+    assert "<|" not in items[0]["insertText"]
+
+
+def test_what_the_server_says_of_its_models_is_known(server):
+    told = models(server)
+    assert told["tinycode:latest"]["params"] == 4200000 and told["tinycode:latest"]["context"] == 4096
+    assert not told["tinychat:latest"]["loaded"]
+
+
+def test_neither_end_of_a_file_is_taken_for_an_order_or_a_chat(server, ollama):
+    for text, where in (("\nint x;\n", 0), (TEXT, len(TEXT))):
+        server.open("file:///w/b.c", text)
+        line, character = position_of(text, where, "utf-8")
+        assert "result" in server.reply(server.ask_inline("file:///w/b.c", line, character))
+        server.notify("textDocument/didClose", {"textDocument": {"uri": "file:///w/b.c"}})
+    assert ollama.running() == ["tinycode:latest"]
+
+
+def test_typing_doesnt_reload_and_cancels_are_harmless(server, ollama):
+    began = ollama.call("GET", "/api/ps")[1][0]["models"][0]["size"]
+    text, version = TEXT, 1
+    for piece in "zz(qq, x)":
+        version += 1
+        line, character = position_of(text, len(text), "utf-8")
+        server.change("file:///w/a.c", version, (line, character, line, character, piece))
+        text += piece
+        id = ask(server, text, 1)
+        if version % 2:
+            server.notify("$/cancelRequest", {"id": id})
+        server.reply(id)
+    assert ollama.running() == ["tinycode:latest"]
+    assert ollama.call("GET", "/api/ps")[1][0]["models"][0]["size"] == began
+
+
+def test_unloaded_model_is_noticed_and_loaded_again(server, ollama):
+    """After a pause the server is asked first: a question never loads a model."""
+    server.reply(ask(server))
+    ollama.unload()
+    time.sleep(21)
+    text = TEXT.replace("subtract", "difference")
+    server.change("file:///w/a.c", 2, text + REST)
+    items = items_of(server.reply(ask(server, text), 30)["result"])
+    assert items and "tinycode:latest" in ollama.running()
+    assert "is ollama/tinycode:latest still loaded?" in str(server.result("crucible/stats"))
