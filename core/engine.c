@@ -365,7 +365,8 @@ static void begin(struct engine *e, struct asked *a, const struct open_document 
          (!is_ready && board_as(e, a, doc, MODEL_FAIR, ANSWER_PREDICTOR, "embedded")))) {
         return;
     }
-    if (a->is_again || !r.allows_embedded || !send_scout(e, a, doc)) {
+    bool skips_scout = a->is_again && is_ready; /* something else is wanted, and a model can come */
+    if (skips_scout || !r.allows_embedded || !send_scout(e, a, doc)) {
         depart(e, a);
     }
 }

@@ -81,15 +81,6 @@ uint64_t leg_model(const struct route *r)
     return hash_mix(r->endpoint, hash_str(r->model));
 }
 
-static str last_name(str path)
-{
-    size_t at = path.len;
-    while (at > 0 && path.ptr[at - 1] != '/') {
-        at--;
-    }
-    return str_sub(path, at, path.len);
-}
-
 static const struct template_family *family_of(const struct route *r, const struct model_options *o)
 {
     bool is_named =
@@ -99,17 +90,6 @@ static const struct template_family *family_of(const struct route *r, const stru
     }
     const struct template_family *by_name = template_find(r->model_name);
     return by_name != NULL ? by_name : template_find(r->model);
-}
-
-/* Replaces a buffer's text by its redacted form; gives the number of secrets. */
-static size_t redact_in_place(struct buf *b)
-{
-    struct buf out;
-    buf_init(&out, WINDOW_MAX_BYTES * 2);
-    size_t n = redact(buf_str(b), &out);
-    buf_release(b);
-    *b = out;
-    return n;
 }
 
 /* Breaks up what the server would read as a control token. */
@@ -139,6 +119,20 @@ static void copy_window(struct outgoing *out, const struct prompt_window *w)
     buf_append(&out->suffix, buf_str(&w->suffix));
 }
 
+/* Replaces secrets, also one that the cursor stands in the middle of; gives how many there were. */
+static size_t redact_outgoing(struct outgoing *out)
+{
+    struct buf prefix, suffix;
+    buf_init(&prefix, WINDOW_MAX_BYTES * 2);
+    buf_init(&suffix, WINDOW_MAX_BYTES * 2);
+    size_t n = redact_around(buf_str(&out->prefix), buf_str(&out->suffix), &prefix, &suffix);
+    buf_release(&out->prefix);
+    buf_release(&out->suffix);
+    out->prefix = prefix;
+    out->suffix = suffix;
+    return n;
+}
+
 static void add_stops(struct outgoing *out, const struct asked *a, const struct model_options *o)
 {
     struct generate *g = &out->generate;
@@ -161,7 +155,7 @@ static void outgoing_fill(struct outgoing *out, const struct asked *a, const str
     const struct model_options *o = settings_model_options(a->settings, str_from(r->name));
     copy_window(out, w);
     if (r->is_remote && a->settings->privacy_redact) {
-        size_t n = redact_in_place(&out->prefix) + redact_in_place(&out->suffix);
+        size_t n = redact_outgoing(out);
         log_info(LOG_ENGINE, "question=%llu redacted=%zu", (unsigned long long)a->id, n);
     }
     struct generate *g = &out->generate;
@@ -184,7 +178,7 @@ static void outgoing_fill(struct outgoing *out, const struct asked *a, const str
     }
     if (out->family != NULL) {
         template_render(out->family, buf_str(&out->prefix), buf_str(&out->suffix),
-                        last_name(doc->path), &out->prompt);
+                        str_after_last(doc->path, '/'), &out->prompt);
     }
     g->prefix = buf_str(&out->prefix);
     g->suffix = buf_str(&out->suffix);
@@ -259,8 +253,9 @@ static void on_done(uint64_t exchange, const struct generate_end *end, double co
     uint64_t now_us = clock_now_us();
     uint64_t flight = leg->flight;
     if (error != NULL) {
-        log_info(LOG_FLIGHT, "flight=%llu failed: %s: %s", (unsigned long long)flight,
-                 err_name(error->code), error->msg);
+        /* Not the message: a server may quote the prompt in it. */
+        log_info(LOG_FLIGHT, "flight=%llu failed: %s %d", (unsigned long long)flight,
+                 err_name(error->code), error->detail);
         leg_free(e, leg);
         engine_fail(e, flight, error);
         flights_drop(e->flights, flight);

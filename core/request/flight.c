@@ -497,12 +497,6 @@ void flights_drop(struct flights *f, uint64_t flight)
     }
 }
 
-bool flights_is_flying(const struct flights *f, uint64_t flight)
-{
-    const struct flight *fl = find(f, flight);
-    return fl != NULL && fl->state == FLYING;
-}
-
 /* -- riders -- */
 
 static struct rider *find_rider(const struct flights *f, uint64_t id)

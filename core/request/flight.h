@@ -97,7 +97,6 @@ void flights_feed(struct flights *f, uint64_t flight, str clean, bool is_line_wh
 void flights_land(struct flights *f, uint64_t flight, bool is_complete, uint64_t now_us);
 /* It failed: gone; its riders have left. */
 void flights_drop(struct flights *f, uint64_t flight);
-bool flights_is_flying(const struct flights *f, uint64_t flight);
 
 /* What the rider gets; has_left for unknown riders. */
 struct flight_view flights_view(struct flights *f, uint64_t rider);

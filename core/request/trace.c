@@ -17,22 +17,13 @@ static struct trace_entry *entry_of(struct trace *t, uint64_t serial)
     return serial != 0 && e->serial == serial ? e : NULL;
 }
 
-static str last_name(str path)
-{
-    size_t at = path.len;
-    while (at > 0 && path.ptr[at - 1] != '/') {
-        at--;
-    }
-    return str_sub(path, at, path.len);
-}
-
 uint64_t trace_begin(struct trace *t, const char *kind, str path, uint64_t now_us, uint64_t wall_us)
 {
     uint64_t serial = ++t->n;
     struct trace_entry *e = &t->entries[serial % TRACE_ENTRIES];
     *e = (struct trace_entry){.serial = serial, .asked_us = now_us, .wall_us = wall_us};
     copy_cut(e->kind, sizeof(e->kind), str_from(kind));
-    copy_cut(e->file, sizeof(e->file), last_name(path));
+    copy_cut(e->file, sizeof(e->file), str_after_last(path, '/'));
     return serial;
 }
 

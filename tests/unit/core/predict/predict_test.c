@@ -193,8 +193,7 @@ static void suggest_prefers_the_scope_to_the_workspace(void **state)
                 "ver, my_patience);", 5);
 }
 
-static void workspace_is_learned_again_and_replaced(
-    void **state) static void workspace_that_is_forgotten_is_forgotten_at_once(void **state)
+static void workspace_is_learned_again_and_replaced(void **state)
 {
     struct fixture *f = *state;
     put(f, "a.c", SEEN("alpha_function(first_argument);"));
@@ -449,6 +448,7 @@ int main(void)
         WITH(suggest_leaves_out_what_stands_behind),
         WITH(suggest_prefers_the_scope_to_the_workspace),
         WITH(workspace_is_learned_again_and_replaced),
+        WITH(workspace_that_is_forgotten_is_forgotten_at_once),
         cmocka_unit_test_setup_teardown(excluded_and_ignored_files_are_never_proposed,
                                         setup_private, teardown),
         WITH(opened_files_count_by_their_buffer),
