@@ -249,7 +249,8 @@ static void depart(struct engine *e, struct asked *a)
     uint64_t model = leg_model(&r);
     struct boarding place = engine_place(a, doc, model);
     struct prompt_window w;
-    prompt_window_take(&w, a, doc, model);
+    struct window_limits limits = leg_limits(a, &r);
+    prompt_window_take(&w, a, doc, &limits, model);
     if (!a->is_again) {
         a->boarded =
             flights_board_cached(e->flights, &place, w.hash, a->id, clock_now_us(), &a->flight);
@@ -334,7 +335,8 @@ static bool send_scout(struct engine *e, struct asked *a, const struct open_docu
         return false;
     }
     struct prompt_window w;
-    prompt_window_take(&w, a, doc, MODEL_FAIR);
+    struct window_limits limits = WINDOW_LIMITS_WIDE;
+    prompt_window_take(&w, a, doc, &limits, MODEL_FAIR);
     struct prediction_place place = {.document = a->document,
                                      .before = buf_str(&w.prefix),
                                      .after = buf_str(&w.suffix),

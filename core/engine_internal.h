@@ -132,10 +132,13 @@ struct prompt_window {
     uint64_t hash; /* of the text, `model` and the line limit */
 };
 void prompt_window_take(struct prompt_window *w, const struct asked *a,
-                        const struct open_document *doc, uint64_t model);
+                        const struct open_document *doc, const struct window_limits *limits,
+                        uint64_t model);
 void prompt_window_release(struct prompt_window *w);
 /* Whether a model can fill in the middle: by its server's own means, or by a template of ours. */
 bool leg_can_fill(const struct model_info *m);
+/* How much text a route's model is sent. */
+struct window_limits leg_limits(const struct asked *a, const struct route *r);
 /* Hash of who would answer. */
 uint64_t leg_model(const struct route *r);
 /* Takes off with the question aboard and starts the exchange. */

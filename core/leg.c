@@ -42,10 +42,10 @@ static void unify_line_ends(struct buf *b)
 }
 
 void prompt_window_take(struct prompt_window *w, const struct asked *a,
-                        const struct open_document *doc, uint64_t model)
+                        const struct open_document *doc, const struct window_limits *limits,
+                        uint64_t model)
 {
-    struct window_limits limits = WINDOW_LIMITS_INIT;
-    w->window = window_around(doc->text, a->cursor, &limits);
+    w->window = window_around(doc->text, a->cursor, limits);
     if (w->window.start > a->selected_start) {
         w->window.start = a->selected_start;
     }
@@ -79,6 +79,19 @@ bool leg_can_fill(const struct model_info *m)
 uint64_t leg_model(const struct route *r)
 {
     return hash_mix(r->endpoint, hash_str(r->model));
+}
+
+/* Whether the server is left to render its model's template. */
+static bool renders_itself(const struct route *r, const struct model_options *o)
+{
+    return (r->abilities & MODEL_INFILL) != 0 &&
+           (str_eq(o->fim, STR("auto")) || str_eq(o->fim, STR("infill")) || o->fim.len == 0);
+}
+
+struct window_limits leg_limits(const struct asked *a, const struct route *r)
+{
+    const struct model_options *o = settings_model_options(a->settings, str_from(r->name));
+    return renders_itself(r, o) ? WINDOW_LIMITS_INIT : WINDOW_LIMITS_WIDE;
 }
 
 static const struct template_family *family_of(const struct route *r, const struct model_options *o)
@@ -159,10 +172,7 @@ static void outgoing_fill(struct outgoing *out, const struct asked *a, const str
         log_info(LOG_ENGINE, "question=%llu redacted=%zu", (unsigned long long)a->id, n);
     }
     struct generate *g = &out->generate;
-    bool wants_infill =
-        (r->abilities & MODEL_INFILL) != 0 &&
-        (str_eq(o->fim, STR("auto")) || str_eq(o->fim, STR("infill")) || o->fim.len == 0);
-    out->family = wants_infill ? NULL : family_of(r, o);
+    out->family = renders_itself(r, o) ? NULL : family_of(r, o);
     g->shape = out->family != NULL ? GENERATE_RAW : GENERATE_INFILL;
     g->model = r->model;
     g->max_tokens = a->settings->inline_max_tokens;
@@ -341,7 +351,8 @@ void leg_embedded(struct engine *e, struct asked *a, const struct open_document 
 {
     uint64_t now_us = clock_now_us();
     struct prompt_window w;
-    prompt_window_take(&w, a, doc, model);
+    struct window_limits limits = WINDOW_LIMITS_WIDE;
+    prompt_window_take(&w, a, doc, &limits, model);
     a->flight = take_off(e, a, doc, &w, model, true, now_us);
     struct trim *trim = make_trim(a, doc, &w);
     struct buf clean;

@@ -18,11 +18,27 @@ static bool is_word_byte(char c)
            c == '$' || (unsigned char)c >= 0x80;
 }
 
-static void take_word(struct ask *a, const struct document *d)
+/* In these languages a name may hold hyphens, and editors look for the whole of it. */
+static bool has_hyphens(str language)
 {
+    static const char *const ids[] = {"lisp",   "emacs-lisp", "elisp", "common-lisp", "scheme",
+                                      "racket", "clojure",    "css",   "scss",        "less"};
+    for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++) {
+        if (str_eq(language, str_from(ids[i]))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void take_word(struct ask *a, const struct open_document *open)
+{
+    const struct document *d = open->text;
+    bool takes_hyphens = has_hyphens(open->language);
     size_t line_start = document_line_start(d, document_line_at(d, a->cursor));
     while (a->start > line_start && a->cursor - a->start < WORD_MAX_BYTES &&
-           is_word_byte(document_byte(d, a->start - 1))) {
+           (is_word_byte(document_byte(d, a->start - 1)) ||
+            (takes_hyphens && document_byte(d, a->start - 1) == '-'))) {
         a->start--;
     }
     size_t whole = document_floor(d, a->start);
@@ -57,7 +73,7 @@ void on_completion(struct session *s, struct rpc_call *call)
         return;
     }
     struct ask *a = ask_create(&place, s, QUESTION_COMPLETION);
-    take_word(a, place.open->text);
+    take_word(a, place.open);
     ask_start(a, call, false);
 }
 

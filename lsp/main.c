@@ -2,6 +2,8 @@
  *
  * Rules    A first argument that is no flag is a command, as are --version and --help. Flags that
  *          nobody knows are ignored with a line in the log, since editors append their own. */
+#include <unistd.h>
+
 #include "core/base/log.h"
 #include "lsp/cli.h"
 #include "lsp/server.h"
@@ -57,6 +59,10 @@ int main(int argc, char **argv)
         if (!read_option(&options, argc, argv, &i)) {
             log_info(LOG_MAIN, "unknown flag ignored: %s", LOG_SAFE(str_from(argv[i])));
         }
+    }
+    if (isatty(STDIN_FILENO) && isatty(STDOUT_FILENO)) {
+        (void)fprintf(stderr, "crucible-ls: waiting for an editor on standard input (Ctrl-D ends); "
+                              "for people: crucible-ls --help\n");
     }
     return server_run(&options);
 }

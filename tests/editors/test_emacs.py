@@ -141,7 +141,6 @@ def test_snippet_as_it_is_serves_modes_without_a_server(emacs):
     assert after == LISP
 
 
-@pytest.mark.xfail(reason="the popup's entry begins at the last hyphen, where eglot has the whole symbol")
 def test_names_with_hyphens_are_completed_in_lisp(emacs):
     editor, _ = emacs
     text, go = before("otal number)))", LISP)

@@ -306,6 +306,16 @@ def test_document_text_is_never_logged(served, sim, home):
     assert log and CANARY.replace("-", "_") not in log + json_text + server.stderr_text()
 
 
+def test_prompt_that_a_server_quotes_is_never_logged(served, sim, home):
+    server = served(args=["--log", str(home / "log.txt"), "--log-level", "debug"])
+    text = f"int {CANARY.replace('-', '_')} = "
+    sim.script(status=400, body={"error": {"code": 400, "type": "invalid_request_error", "message": f"bad prompt: {text}"}})
+    server.open("file:///w/a.c", text)
+    server.inline("file:///w/a.c", 0, len(text), trigger=2)
+    log = (home / "log.txt").read_text()
+    assert log and CANARY.replace("-", "_") not in log + server.stderr_text()
+
+
 def test_key_file_that_others_may_read_is_refused(config, start, sim, home, document):
     with_key(sim, home, config)
     (home / "key").chmod(0o644)

@@ -66,10 +66,12 @@ def pytest_collection_modifyitems(config, items):
     if not mine:
         return
     terminal = config.pluginmanager.get_plugin("terminalreporter")
-    program, model = find_program(terminal.write_line if terminal else print), find_model()
-    reasons = [found for found in (program, model) if isinstance(found, str)]
-    if reasons:
-        for item in mine:
+    model = find_model()
+    if any("llama" in item.fixturenames for item in mine):
+        program = find_program(terminal.write_line if terminal else print)
+    for item in mine:
+        needs = (program, model) if "llama" in item.fixturenames else (model,)
+        if reasons := [found for found in needs if isinstance(found, str)]:
             item.add_marker(pytest.mark.skip(reason="; ".join(reasons)))
 
 
