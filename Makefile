@@ -83,7 +83,7 @@ $(BUILD)/tests/fuzz/replay_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/r
 $(BUILD)/tests/fuzz/libfuzzer_%: $(BUILD)/tests/fuzz/fuzz_%.o $(LIBRARY)
 	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(PKG_LIBS)
 
-run: export DEMO = $(patsubst ~/%,$(HOME)/%,$(or $(FILE),core/document/document.c))
+run: export DEMO = $(patsubst ~/%,$(HOME)/%,$(or $(FILE),core/report/stats.c))
 run:
 	@.ci/deps build
 	@$(MAKE) --no-print-directory all
