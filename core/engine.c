@@ -18,10 +18,8 @@
 #include "core/request/fit.h"
 
 #define INLINE_HARD_US  SEC_TO_US(5)
-#define LEARN_IDLE_US   MS_TO_US(800) /* a pause in typing that is long enough to learn in */
 #define CACHE_MAX_BYTES (8u * MIB)
-#define LINE_PEEK_BYTES 4096u /* how much of the cursor's line is looked at */
-#define MODEL_SURE      1u    /* the keys of the predictor's flights */
+#define MODEL_SURE      1u /* the keys of the predictor's flights */
 #define MODEL_FAIR      2u
 
 /* -- questions -- */
@@ -486,23 +484,6 @@ void engine_fail(struct engine *e, uint64_t flight, const struct error *error)
 
 /* -- time -- */
 
-static void learn(struct engine *e, struct lesson *l)
-{
-    struct open_document *doc = documents_find(e->options.documents, l->document);
-    l->due_us = CLOCK_NEVER;
-    if (doc == NULL || doc->is_excluded || e->options.predictor == NULL ||
-        document_len(doc->text) > e->settings->context_file_bytes ||
-        document_revision(doc->text) == l->learned_revision) {
-        return;
-    }
-    struct buf scratch;
-    buf_init(&scratch, DOCUMENT_MAX_BYTES);
-    str text = document_slice(doc->text, 0, document_len(doc->text), &scratch);
-    predictor_learn_document(e->options.predictor, doc->id, doc->path, text);
-    l->learned_revision = document_revision(doc->text);
-    buf_release(&scratch);
-}
-
 static void on_timer(void *user)
 {
     struct engine *e = user;
@@ -516,13 +497,7 @@ static void on_timer(void *user)
             consider(e, a, now_us);
         }
     }
-    struct lesson *l, *next_lesson;
-    HASH_ITER(hh, e->lessons, l, next_lesson)
-    {
-        if (l->due_us <= now_us) {
-            learn(e, l);
-        }
-    }
+    lessons_tick(e, now_us);
     flights_tick(e->flights, now_us);
     engine_note_busy(e);
     engine_arm(e);
@@ -535,27 +510,11 @@ void engine_arm(struct engine *e)
         uint64_t own_us = a->was_late ? a->hard_us : a->budget_us;
         at_us = own_us < at_us ? own_us : at_us;
     }
-    for (const struct lesson *l = e->lessons; l != NULL; l = l->hh.next) {
-        at_us = l->due_us < at_us ? l->due_us : at_us;
-    }
-    loop_timer_set(e->timer, at_us);
+    uint64_t lesson_us = lessons_next_us(e);
+    loop_timer_set(e->timer, lesson_us < at_us ? lesson_us : at_us);
 }
 
 /* -- documents -- */
-
-static struct lesson *lesson_of(struct engine *e, uint64_t document)
-{
-    struct lesson *l;
-    HASH_FIND(hh, e->lessons, &document, sizeof(document), l);
-    if (l == NULL) {
-        l = xcalloc(1, sizeof(*l));
-        l->document = document;
-        l->learned_revision = UINT64_MAX;
-        l->due_us = CLOCK_NEVER;
-        HASH_ADD(hh, e->lessons, document, sizeof(l->document), l);
-    }
-    return l;
-}
 
 static void cancel(struct engine *e, struct asked *a, const char *ended_as, uint64_t now_us)
 {
@@ -577,97 +536,18 @@ static void on_document(const struct open_document *doc, const struct edit *edit
             cancel(e, a, edit != NULL ? "superseded" : "cancelled", now_us);
         }
     }
-    struct lesson *l;
-    HASH_FIND(hh, e->lessons, &doc->id, sizeof(doc->id), l);
     if (edit != NULL) {
         flights_on_edit(e->flights, doc, edit, now_us);
-        bool was_armed = l == NULL || l->due_us != CLOCK_NEVER;
-        if (l != NULL) {
-            l->due_us = now_us + LEARN_IDLE_US;
-        }
-        if (!was_armed) {
+        if (lesson_on_edit(e, doc->id, now_us)) {
             engine_arm(e);
         }
-        return;
-    }
-    flights_on_close(e->flights, doc->id);
-    if (e->options.predictor != NULL) {
-        predictor_forget_document(e->options.predictor, doc->id);
-    }
-    if (l != NULL) {
-        HASH_DELETE(hh, e->lessons, l);
-        xfree(l);
+    } else {
+        flights_on_close(e->flights, doc->id);
+        lesson_forget(e, doc->id);
     }
 }
 
 /* -- the door -- */
-
-static bool is_word(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-           (unsigned char)c >= 0x80;
-}
-
-static bool is_closers_only(str s)
-{
-    for (size_t i = 0; i < s.len; i++) {
-        if (str_find_char(STR(" \t)]}>\"'`,;:"), s.ptr[i], 0) == SIZE_MAX) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* Reads the cursor's line and decides what the place calls for. */
-static void read_place(struct asked *a, const struct document *d, char *before, char *after)
-{
-    struct buf scratch;
-    buf_init(&scratch, 4 * LINE_PEEK_BYTES);
-    size_t line = document_line_at(d, a->cursor);
-    size_t start = document_line_start(d, line);
-    size_t end = document_line_end(d, line);
-    start = a->cursor - start > LINE_PEEK_BYTES ? a->cursor - LINE_PEEK_BYTES : start;
-    end = end > a->cursor + LINE_PEEK_BYTES ? a->cursor + LINE_PEEK_BYTES : end;
-    end = end < a->cursor ? a->cursor : end;
-    str left = document_slice(d, start, a->cursor, &scratch);
-    *before = left.len > 0 ? left.ptr[left.len - 1] : '\n';
-    struct buf tail;
-    buf_init(&tail, 4 * LINE_PEEK_BYTES);
-    str right = document_slice(d, a->cursor, end, &tail);
-    *after = right.len > 0 ? right.ptr[0] : '\n';
-    enum multiline mode = a->settings->inline_multiline;
-    a->is_multiline = mode != MULTILINE_NEVER && is_closers_only(right);
-    a->unit =
-        mode == MULTILINE_ALWAYS && a->is_multiline ? UNIT_BLOCK : unit_for_place(left, right);
-    if (!a->is_multiline) {
-        a->unit = UNIT_LINE;
-    }
-    buf_release(&scratch);
-    buf_release(&tail);
-}
-
-/* Why a question isn't worth asking, or NULL. */
-static const char *refusal(const struct asked *a, const struct open_document *doc)
-{
-    const struct settings *s = a->settings;
-    if (doc == NULL) {
-        return "suppressed: the document isn't open";
-    }
-    if (doc->is_excluded) {
-        return "suppressed: excluded file, no model ever sees it (privacy.exclude)";
-    }
-    if (document_len(doc->text) > s->inline_file_bytes) {
-        return "suppressed: the file is larger than limits.inlineFileMb";
-    }
-    if (a->kind == QUESTION_INLINE && !s->inline_enabled) {
-        return "suppressed: switched off (inline.enabled)";
-    }
-    if (!a->is_explicit && s->inline_manual_only) {
-        return "suppressed: only when asked (inline.trigger)";
-    }
-    return settings_language_is_on(s, doc->language) ? NULL
-                                                     : "suppressed: switched off for this language";
-}
 
 static struct asked *asked_create(struct engine *e, const struct question *q,
                                   const struct sink *sink, uint64_t now_us)
@@ -714,15 +594,7 @@ uint64_t engine_ask(struct engine *e, const struct question *q, const struct sin
     a->trace = trace_begin(&e->trace, q->kind == QUESTION_INLINE ? "inline" : "completion",
                            doc != NULL ? doc->path : STR(""), now_us, clock_wall_us());
     supersede(e, a, now_us);
-    const char *reason = refusal(a, doc);
-    char before = '\n', after = '\n';
-    if (reason == NULL) {
-        ASSERT(a->cursor <= document_len(doc->text) && a->selected_start <= a->cursor);
-        read_place(a, doc->text, &before, &after);
-        if (!a->is_explicit && is_word(before) && is_word(after)) {
-            reason = "suppressed: middle of a word";
-        }
-    }
+    const char *reason = place_read(a, doc);
     if (reason != NULL) {
         e->stats.n_suppressed++;
         trace_why(&e->trace, a->trace, "%s", reason);
@@ -730,10 +602,7 @@ uint64_t engine_ask(struct engine *e, const struct question *q, const struct sin
         engine_queue(e, a);
         return id;
     }
-    struct lesson *l = lesson_of(e, doc->id);
-    if (l->learned_revision == UINT64_MAX) {
-        l->due_us = now_us;
-    }
+    lesson_begin(e, doc->id, now_us);
     begin(e, a, doc);
     engine_arm(e);
     return id;
@@ -773,16 +642,6 @@ struct engine *engine_create(const struct engine_options *options)
     e->tether->engine = e;
     documents_observe(options->documents, on_document, e);
     return e;
-}
-
-static void lessons_release(struct engine *e)
-{
-    struct lesson *l, *next;
-    HASH_ITER(hh, e->lessons, l, next)
-    {
-        HASH_DELETE(hh, e->lessons, l);
-        xfree(l);
-    }
 }
 
 void engine_destroy(struct engine *e)

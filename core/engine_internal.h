@@ -1,5 +1,5 @@
 /* engine_internal.h - what the files of the engine share: engine.c asks and answers, leg.c flies,
- * supply.c sends for models. */
+ * place.c looks at the place, lesson.c lets the predictor learn, supply.c sends for models. */
 #ifndef CRUCIBLE_ENGINE_INTERNAL_H
 #define CRUCIBLE_ENGINE_INTERNAL_H
 
@@ -123,6 +123,21 @@ struct route supply_route(struct engine *e, const struct asked *a);
 bool supply_confirm(struct engine *e, struct asked *a, const struct route *r);
 /* Has the model loaded that would serve typing, once. */
 void supply_warm_up(struct engine *e);
+
+/* -- place.c -- */
+/* Fills in what the place calls for (unit, is_multiline); gives why the question isn't worth
+ * asking, or NULL. `doc` may be NULL. */
+const char *place_read(struct asked *a, const struct open_document *doc);
+
+/* -- lesson.c -- */
+/* A document is asked about: it will be learned. */
+void lesson_begin(struct engine *e, uint64_t document, uint64_t now_us);
+/* True where the timer has to be set anew. */
+bool lesson_on_edit(struct engine *e, uint64_t document, uint64_t now_us);
+void lesson_forget(struct engine *e, uint64_t document);
+uint64_t lessons_next_us(const struct engine *e);
+void lessons_tick(struct engine *e, uint64_t now_us);
+void lessons_release(struct engine *e);
 
 /* -- leg.c -- */
 /* What would be sent for a question. */
