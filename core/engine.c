@@ -217,8 +217,7 @@ static void do_without(struct engine *e, struct asked *a, const struct route *r)
     if (a->state != ASKED_WAITING) {
         trace_why(&e->trace, a->trace, "%s%s", may_come ? "waiting: " : "", r->message);
     }
-    /* Editors ask once per edit: while the first look lasts, a model may fill the one reply better.
-     */
+    /* Editors ask once per edit: during the first look a model may still fill the one reply. */
     bool is_patient = !is_settled && clock_now_us() < a->budget_us;
     if (!is_patient && stand_in(e, a)) {
         return;
@@ -409,7 +408,8 @@ static void consider_riding(struct engine *e, struct asked *a, uint64_t now_us)
         a->is_again = true;
         depart(e, a);
     } else if (view.has_landed) {
-        trace_why(&e->trace, a->trace, "the model has nothing to add here");
+        trace_why(&e->trace, a->trace, "%s has nothing to add here",
+                  a->source == ANSWER_PREDICTOR ? "the predictor" : "the model");
         finish_silent(e, a);
     } else if (now_us >= a->hard_us) {
         trace_why(&e->trace, a->trace, "%s",

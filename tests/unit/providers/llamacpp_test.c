@@ -264,54 +264,39 @@ static void decode_skips_two_broken_events(void **state)
 static void decode_gives_nothing_after_an_abort(void **state)
 {
     (void)state;
-    const struct provider_ops *ops = provider_named(KIND);
-    struct buf out;
-    buf_init(&out, KIB);
-    struct decoder d = {.ops = ops,
-                        .sink = {transcript_text, transcript_end, transcript_error, &out}};
-    ops->decode_begin(&d);
-    ops->decode(&d, STR("data: {\"content\":\"a\"}\n\ndata: {\"content\":\"b\"}"));
-    ops->decode_finish(&d, true);
-    assert_string_equal(buf_cstr(&out), "a");
-    buf_release(&out);
-}
-
-static void check_explanation(int status, const char *body, enum err code, const char *part)
-{
-    struct error error;
-    provider_named(KIND)->explain(status, str_from(body), &error);
-    assert_string_equal(err_name(error.code), err_name(code));
-    assert_int_equal(error.detail, status);
-    if (str_find(str_from(error.msg), str_from(part), 0) == SIZE_MAX) {
-        fail_msg("\"%s\" isn't in \"%s\"", part, error.msg);
-    }
+    transcript_abort(KIND, STR("data: {\"content\":\"a\"}\n\ndata: {\"content\":\"b\"}"), "a");
 }
 
 static void explain_names_cause_and_next_step(void **state)
 {
     (void)state;
-    check_explanation(503, ERROR_BODY(503, "unavailable_error", "Loading model"), ERR_LOADING,
-                      "still loading");
-    check_explanation(401, ERROR_BODY(401, "authentication_error", "Invalid API Key sk-1"),
-                      ERR_AUTH, "apiKeyFile");
-    check_explanation(403, "", ERR_AUTH, "refuses the key");
-    check_explanation(400,
-                      ERROR_BODY(400, "exceed_context_size_error",
-                                 "request (28001 tokens) exceeds the available context size"),
-                      ERR_TOO_LARGE, "longer than the model's context");
-    check_explanation(400, ERROR_BODY(400, "invalid_request_error", "model 'x' not found"),
-                      ERR_NOT_FOUND, "model 'x' not found");
-    check_explanation(404, "404 page not found", ERR_NOT_FOUND, "no such model or address");
-    check_explanation(
-        501, ERROR_BODY(501, "not_supported_error", "Infill is not supported by this model"),
+    transcript_explanation(KIND, 503, ERROR_BODY(503, "unavailable_error", "Loading model"),
+                           ERR_LOADING, "still loading");
+    transcript_explanation(KIND, 401,
+                           ERROR_BODY(401, "authentication_error", "Invalid API Key sk-1"),
+                           ERR_AUTH, "apiKeyFile");
+    transcript_explanation(KIND, 403, "", ERR_AUTH, "refuses the key");
+    transcript_explanation(KIND, 400,
+                           ERROR_BODY(400, "exceed_context_size_error",
+                                      "request (28001 tokens) exceeds the available context size"),
+                           ERR_TOO_LARGE, "longer than the model's context");
+    transcript_explanation(KIND, 400,
+                           ERROR_BODY(400, "invalid_request_error", "model 'x' not found"),
+                           ERR_NOT_FOUND, "model 'x' not found");
+    transcript_explanation(KIND, 404, "404 page not found", ERR_NOT_FOUND,
+                           "no such model or address");
+    transcript_explanation(
+        KIND, 501, ERROR_BODY(501, "not_supported_error", "Infill is not supported by this model"),
         ERR_REJECTED, "fills in the middle");
-    check_explanation(302, "", ERR_STATUS, "redirects are not followed");
-    check_explanation(429, "{\"message\":\"slow down\"}", ERR_STATUS, "too many requests");
-    check_explanation(500, "{\"error\":\"a\\u001b[31mb\\u202e\\nc\"}", ERR_STATUS, "(\"ab\")");
-    check_explanation(502, "<html><h1>Bad gateway</h1></html>", ERR_STATUS, "web page");
-    check_explanation(500, "not \xff utf-8", ERR_STATUS, "not \xef\xbf\xbd utf-8");
-    check_explanation(422, "{\"detail\":[{\"loc\":[],\"msg\":\"field required\"}]}", ERR_STATUS,
-                      "field required");
+    transcript_explanation(KIND, 302, "", ERR_STATUS, "redirects are not followed");
+    transcript_explanation(KIND, 429, "{\"message\":\"slow down\"}", ERR_STATUS,
+                           "too many requests");
+    transcript_explanation(KIND, 500, "{\"error\":\"a\\u001b[31mb\\u202e\\nc\"}", ERR_STATUS,
+                           "(\"ab\")");
+    transcript_explanation(KIND, 502, "<html><h1>Bad gateway</h1></html>", ERR_STATUS, "web page");
+    transcript_explanation(KIND, 500, "not \xff utf-8", ERR_STATUS, "not \xef\xbf\xbd utf-8");
+    transcript_explanation(KIND, 422, "{\"detail\":[{\"loc\":[],\"msg\":\"field required\"}]}",
+                           ERR_STATUS, "field required");
 }
 
 int main(void)

@@ -400,64 +400,50 @@ static void decode_drops_a_line_that_never_ends(void **state)
 static void decode_gives_nothing_after_an_abort(void **state)
 {
     (void)state;
-    const struct provider_ops *ops = provider_named(KIND);
-    struct buf out;
-    buf_init(&out, KIB);
-    struct decoder d = {.ops = ops,
-                        .sink = {transcript_text, transcript_end, transcript_error, &out}};
-    ops->decode_begin(&d);
-    ops->decode(&d, STR("{\"response\":\"a\"}\n{\"response\":\"b\"}"));
-    ops->decode_finish(&d, true);
-    assert_string_equal(buf_cstr(&out), "a");
-    buf_release(&out);
+    transcript_abort(KIND, STR("{\"response\":\"a\"}\n{\"response\":\"b\"}"), "a");
 }
 
 /* -- failures -- */
 
-static void check_explanation(int status, const char *body, enum err code, const char *part)
-{
-    struct error error;
-    provider_named(KIND)->explain(status, str_from(body), &error);
-    assert_string_equal(err_name(error.code), err_name(code));
-    assert_int_equal(error.detail, status);
-    if (str_find(str_from(error.msg), str_from(part), 0) == SIZE_MAX) {
-        fail_msg("\"%s\" isn't in \"%s\"", part, error.msg);
-    }
-}
-
 static void explain_names_cause_and_next_step(void **state)
 {
     (void)state;
-    check_explanation(404, "{\"error\":\"model 'qwen2.5-coder:1.5b' not found\"}", ERR_NOT_FOUND,
-                      "ollama pull qwen2.5-coder:1.5b");
-    check_explanation(404, "{\"error\":\"model \\\"a/b\\\" not found, try pulling it first\"}",
-                      ERR_NOT_FOUND, "ollama pull a/b");
-    check_explanation(404, "{\"error\":\"model 'x; rm -r ~' not found\"}", ERR_NOT_FOUND,
-                      "ollama pull NAME");
-    check_explanation(404, "404 page not found", ERR_NOT_FOUND, "no such model or address");
-    check_explanation(
-        400, "{\"error\":\"registry.ollama.ai/library/tinychat:latest does not support insert\"}",
+    transcript_explanation(KIND, 404, "{\"error\":\"model 'qwen2.5-coder:1.5b' not found\"}",
+                           ERR_NOT_FOUND, "ollama pull qwen2.5-coder:1.5b");
+    transcript_explanation(KIND, 404,
+                           "{\"error\":\"model \\\"a/b\\\" not found, try pulling it first\"}",
+                           ERR_NOT_FOUND, "ollama pull a/b");
+    transcript_explanation(KIND, 404, "{\"error\":\"model 'x; rm -r ~' not found\"}", ERR_NOT_FOUND,
+                           "ollama pull NAME");
+    transcript_explanation(KIND, 404, "404 page not found", ERR_NOT_FOUND,
+                           "no such model or address");
+    transcript_explanation(
+        KIND, 400,
+        "{\"error\":\"registry.ollama.ai/library/tinychat:latest does not support insert\"}",
         ERR_REJECTED, "can't fill in the middle");
-    check_explanation(400, "{\"error\":\"\\\"m\\\" does not support generate\"}", ERR_REJECTED,
-                      "choose another one");
-    check_explanation(403, "", ERR_STATUS, "host name");
-    check_explanation(403, "{\"error\":\"remote inference is unavailable\"}", ERR_REJECTED,
-                      "remote inference is unavailable");
-    check_explanation(401, "{\"error\":\"unauthorized\",\"signin_url\":\"https://x\"}",
-                      ERR_REJECTED, "ollama signin");
-    check_explanation(401, "", ERR_AUTH, "apiKeyFile");
-    check_explanation(499, "{\"error\":\"request canceled\"}", ERR_STATUS, "gave the request up");
-    check_explanation(
-        503, "{\"error\":\"server busy, please try again.  maximum pending requests exceeded\"}",
+    transcript_explanation(KIND, 400, "{\"error\":\"\\\"m\\\" does not support generate\"}",
+                           ERR_REJECTED, "choose another one");
+    transcript_explanation(KIND, 403, "", ERR_STATUS, "host name");
+    transcript_explanation(KIND, 403, "{\"error\":\"remote inference is unavailable\"}",
+                           ERR_REJECTED, "remote inference is unavailable");
+    transcript_explanation(KIND, 401, "{\"error\":\"unauthorized\",\"signin_url\":\"https://x\"}",
+                           ERR_REJECTED, "ollama signin");
+    transcript_explanation(KIND, 401, "", ERR_AUTH, "apiKeyFile");
+    transcript_explanation(KIND, 499, "{\"error\":\"request canceled\"}", ERR_STATUS,
+                           "gave the request up");
+    transcript_explanation(
+        KIND, 503,
+        "{\"error\":\"server busy, please try again.  maximum pending requests exceeded\"}",
         ERR_STATUS, "overloaded");
-    check_explanation(500, "{\"error\":\"model requires more \\u001b[1mmemory\\u202e\\nx\"}",
-                      ERR_STATUS, "(\"model requires more memory\")");
-    check_explanation(400,
-                      "{\"error\":\"the prompt is longer than the context length currently "
-                      "available\"}",
-                      ERR_TOO_LARGE, "longer than the model's context");
-    check_explanation(502, "<html>Bad gateway</html>", ERR_STATUS, "web page");
-    check_explanation(500, "not \xff utf-8", ERR_STATUS, "not \xef\xbf\xbd utf-8");
+    transcript_explanation(KIND, 500,
+                           "{\"error\":\"model requires more \\u001b[1mmemory\\u202e\\nx\"}",
+                           ERR_STATUS, "(\"model requires more memory\")");
+    transcript_explanation(KIND, 400,
+                           "{\"error\":\"the prompt is longer than the context length currently "
+                           "available\"}",
+                           ERR_TOO_LARGE, "longer than the model's context");
+    transcript_explanation(KIND, 502, "<html>Bad gateway</html>", ERR_STATUS, "web page");
+    transcript_explanation(KIND, 500, "not \xff utf-8", ERR_STATUS, "not \xef\xbf\xbd utf-8");
 }
 
 int main(void)

@@ -122,4 +122,32 @@ static inline enum err encoded(const char *kind, const struct generate *g, struc
     return err;
 }
 
+/* Decodes `bytes` and breaks off: exactly `want` has been said by then, and nothing after. */
+static inline void transcript_abort(const char *kind, str bytes, const char *want)
+{
+    const struct provider_ops *ops = provider_named(kind);
+    struct buf out;
+    buf_init(&out, KIB);
+    struct decoder d = {.ops = ops,
+                        .sink = {transcript_text, transcript_end, transcript_error, &out}};
+    ops->decode_begin(&d);
+    ops->decode(&d, bytes);
+    ops->decode_finish(&d, true);
+    assert_string_equal(buf_cstr(&out), want);
+    buf_release(&out);
+}
+
+/* A response of this status is an error of this code whose message holds `part`. */
+static inline void transcript_explanation(const char *kind, int status, const char *body,
+                                          enum err code, const char *part)
+{
+    struct error error;
+    provider_named(kind)->explain(status, str_from(body), &error);
+    assert_string_equal(err_name(error.code), err_name(code));
+    assert_int_equal(error.detail, status);
+    if (str_find(str_from(error.msg), str_from(part), 0) == SIZE_MAX) {
+        fail_msg("\"%s\" isn't in \"%s\"", part, error.msg);
+    }
+}
+
 #endif
