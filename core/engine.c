@@ -15,9 +15,9 @@
 #include "core/base/limits.h"
 #include "core/base/log.h"
 #include "core/engine_internal.h"
-#include "core/request/fit.h"
 
 #define INLINE_HARD_US  SEC_TO_US(5)
+#define CHAT_HARD_US    SEC_TO_US(900) /* a load from a slow disk, and a long answer on a CPU */
 #define CACHE_MAX_BYTES (8u * MIB)
 #define MODEL_SURE      1u /* the keys of the predictor's flights */
 #define MODEL_FAIR      2u
@@ -40,6 +40,7 @@ static void asked_free(struct engine *e, struct asked *a)
     buf_release(&a->selected);
     buf_release(&a->wish);
     buf_release(&a->standby);
+    conversation_destroy(a->chat);
     settings_unref(a->settings);
     xfree(a);
 }
@@ -135,8 +136,7 @@ static const char *outcome_of(const struct asked *a, const struct answer *answer
     return answer->text.len > 0 ? "shown" : "empty";
 }
 
-/* The one place where a question ends. `text` may be the flight's: it is used before leaving. */
-static void finish(struct engine *e, struct asked *a, struct fit_rest given,
+void engine_finish(struct engine *e, struct asked *a, struct fit_rest given, bool is_cut,
                    const struct error *error)
 {
     uint64_t now_us = clock_now_us();
@@ -144,6 +144,7 @@ static void finish(struct engine *e, struct asked *a, struct fit_rest given,
                             .n_replace = given.n_replace,
                             .source = given.text.len > 0 ? a->source : ANSWER_NONE,
                             .boarded = a->boarded,
+                            .is_cut = is_cut,
                             .first_us = a->first_us ? a->first_us - a->asked_us : 0,
                             .total_us = now_us - a->asked_us,
                             .trace = a->trace};
@@ -181,14 +182,22 @@ static void finish(struct engine *e, struct asked *a, struct fit_rest given,
 
 static void finish_silent(struct engine *e, struct asked *a)
 {
-    finish(e, a, (struct fit_rest){.text = STR("")}, NULL);
+    engine_finish(e, a, (struct fit_rest){.text = STR("")}, false, NULL);
+}
+
+void engine_fail_asked(struct engine *e, struct asked *a, const struct error *error)
+{
+    a->state = ASKED_FAILED;
+    a->failure = *error;
+    trace_why(&e->trace, a->trace, "%s", error->msg);
+    engine_queue(e, a);
 }
 
 static void finish_cancelled(struct engine *e, struct asked *a)
 {
     struct error error;
     (void)error_set(&error, ERR_CANCELLED, "%s", a->ended_as);
-    finish(e, a, (struct fit_rest){.text = STR("")}, &error);
+    engine_finish(e, a, (struct fit_rest){.text = STR("")}, false, &error);
 }
 
 /* The predictor's word, where no model's can come: cleaned and cut like any other. */
@@ -231,6 +240,10 @@ static void do_without(struct engine *e, struct asked *a, const struct route *r)
 /* Takes off to the model, if one is there. */
 static void depart(struct engine *e, struct asked *a)
 {
+    if (a->kind == QUESTION_CHAT) {
+        converse(e, a);
+        return;
+    }
     struct open_document *doc = document_of(e, a);
     if (doc == NULL) { /* closed: its questions have been cancelled */
         return;
@@ -353,8 +366,8 @@ static bool send_scout(struct engine *e, struct asked *a, const struct open_docu
 /* Boards, or sends the scout, or takes off. */
 static void begin(struct engine *e, struct asked *a, const struct open_document *doc)
 {
-    struct route r = route_inline(e->options.upstream, a->settings, buf_str(&a->wish),
-                                  a->is_explicit, leg_can_fill);
+    struct route r =
+        route_find(e->options.upstream, a->settings, a->role, buf_str(&a->wish), leg_can_fill);
     bool is_ready = r.state == ROUTE_READY;
     if (!a->is_again && is_ready && board_as(e, a, doc, leg_model(&r), ANSWER_MODEL, r.name)) {
         return;
@@ -400,7 +413,7 @@ static void consider_riding(struct engine *e, struct asked *a, uint64_t now_us)
     }
     size_t n = view.is_waiting ? 0 : due(a, &view, now_us);
     if (n > 0) {
-        finish(e, a, fit_less_closers(str_sub(view.text, 0, n), view.closers), NULL);
+        engine_finish(e, a, fit_less_closers(str_sub(view.text, 0, n), view.closers), false, NULL);
     } else if (view.has_landed && a->is_explicit && a->boarded != BOARDED_NONE) {
         trace_why(&e->trace, a->trace, "nothing was there, asking again");
         flights_leave(e->flights, a->id, false, now_us);
@@ -425,6 +438,15 @@ static void consider_riding(struct engine *e, struct asked *a, uint64_t now_us)
 
 static void consider_waiting(struct engine *e, struct asked *a, uint64_t now_us)
 {
+    if (a->kind == QUESTION_CHAT) {
+        if (now_us >= a->hard_us) {
+            struct error error;
+            (void)error_set(&error, ERR_TIMEOUT, "no model was ready within %u minutes",
+                            (unsigned)(CHAT_HARD_US / SEC_TO_US(60)));
+            engine_fail_asked(e, a, &error);
+        }
+        return;
+    }
     if (now_us >= a->budget_us && stand_in(e, a)) {
         return;
     }
@@ -442,10 +464,17 @@ static void consider(struct engine *e, struct asked *a, uint64_t now_us)
         consider_waiting(e, a, now_us);
         break;
     case ASKED_RIDING:
-        consider_riding(e, a, now_us);
+        if (a->kind == QUESTION_CHAT) {
+            converse_consider(e, a, now_us);
+        } else {
+            consider_riding(e, a, now_us);
+        }
         break;
     case ASKED_REFUSED:
         finish_silent(e, a);
+        break;
+    case ASKED_FAILED:
+        engine_finish(e, a, (struct fit_rest){.text = STR("")}, false, &a->failure);
         break;
     case ASKED_CANCELLED:
         finish_cancelled(e, a);
@@ -477,7 +506,8 @@ void engine_fail(struct engine *e, uint64_t flight, const struct error *error)
         }
         trace_why(&e->trace, a->trace, "%s", error->msg);
         if (!stand_in(e, a)) {
-            finish(e, a, (struct fit_rest){.text = STR("")}, a->is_explicit ? error : NULL);
+            engine_finish(e, a, (struct fit_rest){.text = STR("")}, false,
+                          a->is_explicit ? error : NULL);
         }
     }
 }
@@ -532,7 +562,7 @@ static void on_document(const struct open_document *doc, const struct edit *edit
     struct engine *e = user;
     uint64_t now_us = clock_now_us();
     for (struct asked *a = e->asked; a != NULL; a = a->hh.next) {
-        if (a->document == doc->id) {
+        if (a->document == doc->id && (a->kind != QUESTION_CHAT || edit == NULL)) {
             cancel(e, a, edit != NULL ? "superseded" : "cancelled", now_us);
         }
     }
@@ -548,6 +578,12 @@ static void on_document(const struct open_document *doc, const struct edit *edit
 }
 
 /* -- the door -- */
+
+const char *question_kind_name(enum question_kind kind)
+{
+    static const char *const names[N_QUESTION_KINDS] = {"inline", "completion", "chat"};
+    return names[kind];
+}
 
 static struct asked *asked_create(struct engine *e, const struct question *q,
                                   const struct sink *sink, uint64_t now_us)
@@ -566,6 +602,14 @@ static struct asked *asked_create(struct engine *e, const struct question *q,
     a->asked_us = now_us;
     a->budget_us = now_us + MS_TO_US(a->settings->inline_budget_ms);
     a->hard_us = q->kind == QUESTION_COMPLETION ? a->budget_us : now_us + INLINE_HARD_US;
+    if (q->kind == QUESTION_CHAT) {
+        a->role = ROLE_CHAT;
+        a->is_explicit = true;
+        a->chat = conversation_create(q->chat);
+        a->budget_us = a->hard_us = now_us + CHAT_HARD_US;
+    } else {
+        a->role = q->is_explicit ? ROLE_INLINE_MANUAL : ROLE_INLINE;
+    }
     buf_init(&a->selected, WINDOW_MAX_BYTES);
     buf_init(&a->wish, KIB);
     buf_init(&a->standby, FLIGHT_MAX_TEXT_BYTES);
@@ -578,7 +622,8 @@ static struct asked *asked_create(struct engine *e, const struct question *q,
 static void supersede(struct engine *e, const struct asked *newer, uint64_t now_us)
 {
     for (struct asked *a = e->asked; a != NULL; a = a->hh.next) {
-        if (a != newer && a->document == newer->document && a->kind == newer->kind) {
+        if (a != newer && a->document == newer->document && a->kind == newer->kind &&
+            a->kind != QUESTION_CHAT) {
             cancel(e, a, "superseded", now_us);
         }
     }
@@ -591,9 +636,15 @@ uint64_t engine_ask(struct engine *e, const struct question *q, const struct sin
     struct asked *a = asked_create(e, q, sink, now_us);
     uint64_t id = a->id;
     e->stats.n_questions++;
-    a->trace = trace_begin(&e->trace, q->kind == QUESTION_INLINE ? "inline" : "completion",
-                           doc != NULL ? doc->path : STR(""), now_us, clock_wall_us());
+    const char *kind = q->kind == QUESTION_CHAT ? q->chat->kind : question_kind_name(q->kind);
+    a->trace =
+        trace_begin(&e->trace, kind, doc != NULL ? doc->path : STR(""), now_us, clock_wall_us());
     supersede(e, a, now_us);
+    if (a->kind == QUESTION_CHAT) {
+        converse(e, a);
+        engine_arm(e);
+        return id;
+    }
     const char *reason = place_read(a, doc);
     if (reason != NULL) {
         e->stats.n_suppressed++;
@@ -711,7 +762,8 @@ void engine_note_busy(struct engine *e)
 
 struct engine_status engine_status(struct engine *e)
 {
-    e->shown_route = route_inline(e->options.upstream, e->settings, STR(""), false, leg_can_fill);
+    e->shown_route =
+        route_find(e->options.upstream, e->settings, ROLE_INLINE, STR(""), leg_can_fill);
     const struct route *r = &e->shown_route;
     struct engine_status s = {.is_busy = e->legs != NULL,
                               .loading = r->state == ROUTE_LOADING ? r->loading : -1.0,

@@ -18,18 +18,39 @@
 struct engine;
 
 enum question_kind {
-    QUESTION_INLINE,    /* ghost text: may wait for the model, up to 5 s */
-    QUESTION_COMPLETION /* a popup's entry: the budget is hard, since some editors block */
+    QUESTION_INLINE,     /* ghost text: may wait for the model, up to 5 s */
+    QUESTION_COMPLETION, /* a popup's entry: the budget is hard, since some editors block */
+    QUESTION_CHAT,       /* a person asked for an edit or an explanation: waits for the model as
+                          * long as it takes, an edit of the document doesn't end it, and what goes
+                          * wrong is always told */
+    N_QUESTION_KINDS
+};
+/* "inline", "completion", "chat". */
+const char *question_kind_name(enum question_kind kind);
+
+/* What a QUESTION_CHAT says to the model. Borrowed for the call. */
+struct chat {
+    str system;   /* empty: modelOptions.system, else the program's own */
+    str prompt;   /* the user message, document text included */
+    str rewrites; /* text that the answer is to replace; where a secret stands in it, no model of
+                   * another machine is asked, since what comes back would lack it. May be empty */
+    unsigned max_tokens;
+    /* What makes two questions the same where that is less than their prompt, whichever model
+     * answers: a symbol and its definition, say. 0: the prompt and the model. */
+    uint64_t key;
+    bool is_recall;   /* only what is known already: silence instead of asking a model */
+    const char *kind; /* the word for the trace: "explain", "fix", ...; a static string */
 };
 struct question { /* borrowed for the call */
     enum question_kind kind;
     uint64_t document;
-    size_t cursor;         /* byte offset */
-    str selected;          /* the popup's selection and where the text it stands for begins */
-    size_t selected_start; /* == cursor for none */
-    bool is_explicit;      /* asked for by a command, not by typing */
-    bool is_again;         /* explicit, and what is there isn't wanted */
-    str model;             /* "endpoint/model", overrides the settings; empty: by role */
+    size_t cursor;           /* byte offset */
+    str selected;            /* the popup's selection and where the text it stands for begins */
+    size_t selected_start;   /* == cursor for none */
+    bool is_explicit;        /* asked for by a command, not by typing */
+    bool is_again;           /* explicit, and what is there isn't wanted */
+    str model;               /* "endpoint/model", overrides the settings; empty: by role */
+    const struct chat *chat; /* of a QUESTION_CHAT, which ignores cursor and selection */
 };
 
 enum answer_source { ANSWER_NONE, ANSWER_MODEL, ANSWER_PREDICTOR };
@@ -39,12 +60,16 @@ struct answer {       /* borrowed for the call of on_done */
     enum answer_source source;
     enum boarded boarded; /* how it came: BOARDED_NONE means by a flight of its own */
     str model;            /* "endpoint/model" that wrote it */
+    bool is_cut;          /* of a chat: the answer broke off at a limit or went round in circles */
     str why;              /* one line, for people */
     uint64_t first_us;    /* from the question to the first byte of text, 0 where none came */
     uint64_t total_us;
     uint64_t trace; /* serial of the trace record */
 };
 struct sink {
+    /* A chat's model is on the way: `why` is one line for people. As often as it changes; may be
+     * NULL. */
+    void (*on_wait)(str why, void *user);
     /* The answer's text so far, growing; may be NULL. Only what also fits on_done's text. */
     void (*on_text)(str text, void *user);
     /* Exactly once, last. error NULL: see answer; else only answer->why and trace are set. */
@@ -73,6 +98,9 @@ void engine_on_upstream(struct engine *e);
 uint64_t engine_ask(struct engine *e, const struct question *q, const struct sink *sink);
 /* on_done(ERR_CANCELLED) follows in a later turn; unknown ids are ignored. */
 void engine_cancel(struct engine *e, uint64_t question);
+/* How many bytes of `chat.prompt` the model that would be asked now takes, with room left for
+ * `max_tokens` of answer; a safe guess where no model is there. `model` as in a question. */
+size_t engine_chat_room(const struct engine *e, str model, unsigned max_tokens);
 /* The person took `n_bytes` of an answer (trace serial); for the figures. */
 void engine_accepted(struct engine *e, uint64_t trace, size_t n_bytes);
 

@@ -1,5 +1,6 @@
 /* engine_internal.h - what the files of the engine share: engine.c asks and answers, leg.c flies,
- * place.c looks at the place, lesson.c lets the predictor learn, supply.c sends for models. */
+ * place.c looks at the place, lesson.c lets the predictor learn, supply.c sends for models,
+ * converse.c has the questions that a person asks. */
 #ifndef CRUCIBLE_ENGINE_INTERNAL_H
 #define CRUCIBLE_ENGINE_INTERNAL_H
 
@@ -9,6 +10,7 @@
 #include "core/model/route.h"
 #include "core/prompt/context.h"
 #include "core/prompt/trim.h"
+#include "core/request/fit.h"
 #include "core/request/unit.h"
 
 /* The predictor's word alone, without asking a model: as good as or better than a small model's.
@@ -22,7 +24,17 @@ enum asked_state {
     ASKED_WAITING,  /* for a model that loads, or for the first look at the endpoints */
     ASKED_RIDING,   /* aboard a flight */
     ASKED_REFUSED,  /* will be answered with silence, trace says why */
+    ASKED_FAILED,   /* will be answered with `failure` */
     ASKED_CANCELLED /* will be answered with ERR_CANCELLED */
+};
+
+/* What a chat adds to a question; owned by it. */
+struct conversation {
+    struct buf system, prompt, rewrites;
+    unsigned max_tokens;
+    uint64_t key;
+    bool is_recall;
+    char waits_for[ERROR_MSG_BYTES]; /* what the sink was told last */
 };
 
 /* One open question. Its id is the rider's id as well. */
@@ -30,6 +42,7 @@ struct asked {
     uint64_t id;
     enum asked_state state;
     enum question_kind kind;
+    enum role role;
     uint64_t document;
     size_t cursor, selected_start;
     struct buf selected; /* copies of the question's slices */
@@ -38,6 +51,8 @@ struct asked {
     enum unit unit; /* what the place calls for */
     bool is_multiline;
     const char *ended_as;      /* outcome for the trace where cancelled */
+    struct error failure;      /* where ASKED_FAILED */
+    struct conversation *chat; /* owned; NULL but for QUESTION_CHAT */
     struct settings *settings; /* the snapshot it began with */
     struct sink sink;
     uint64_t trace;
@@ -58,6 +73,7 @@ struct asked {
 struct leg {
     uint64_t exchange;
     uint64_t flight;
+    bool is_chat; /* a person waits for the whole of it */
     struct trim *trim;
     struct buf clean; /* all clean text so far */
     uint64_t began_us;
@@ -104,6 +120,11 @@ struct engine {
 struct asked *engine_find(struct engine *e, uint64_t id);
 /* Looks at a question in the next turn. */
 void engine_queue(struct engine *e, struct asked *a);
+/* Ends it in the next turn with an error. */
+void engine_fail_asked(struct engine *e, struct asked *a, const struct error *error);
+/* The one place where a question ends. `given` may be the flight's: it is used before leaving. */
+void engine_finish(struct engine *e, struct asked *a, struct fit_rest given, bool is_cut,
+                   const struct error *error);
 /* Sets the timer for whatever is due next. */
 void engine_arm(struct engine *e);
 /* The flight's text or state changed: its riders are looked at now. */
@@ -113,6 +134,14 @@ void engine_fail(struct engine *e, uint64_t flight, const struct error *error);
 void engine_note_busy(struct engine *e);
 struct boarding engine_place(const struct asked *a, const struct open_document *doc,
                              uint64_t model);
+
+/* -- converse.c -- */
+struct conversation *conversation_create(const struct chat *chat);
+void conversation_destroy(struct conversation *c);
+/* Boards, waits for a model, or takes off. */
+void converse(struct engine *e, struct asked *a);
+/* Looks at a chat that rides: tells its sink the text, and ends it with the flight. */
+void converse_consider(struct engine *e, struct asked *a, uint64_t now_us);
 
 /* -- supply.c -- */
 /* Who would answer. A model that has to be loaded first is sent for; where there is none at all,
@@ -159,6 +188,10 @@ uint64_t leg_model(const struct route *r);
 /* Takes off with the question aboard and starts the exchange. */
 void leg_start(struct engine *e, struct asked *a, const struct open_document *doc,
                const struct route *r, const struct prompt_window *w);
+/* The same for a chat: takes off by `key`, and sends what is said. False where it may not be sent;
+ * *why says so then. */
+bool leg_start_chat(struct engine *e, struct asked *a, const struct route *r, uint64_t key,
+                    struct error *why);
 /* Lands the predictor's text as a flight of its own, the question aboard. */
 void leg_embedded(struct engine *e, struct asked *a, const struct open_document *doc,
                   uint64_t model);

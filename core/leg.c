@@ -14,16 +14,19 @@
 #include "core/engine_internal.h"
 #include "core/prompt/redact.h"
 #include "core/prompt/template.h"
-#include "core/request/fit.h"
 
 #define FIRST_TOKEN_US                                                                             \
     SEC_TO_US(30) /* a slow machine reads a long prompt; the rider waits less                      \
                    */
 #define TOTAL_US            SEC_TO_US(90)
+#define CHAT_FIRST_TOKEN_US SEC_TO_US(180) /* a CPU reads a long prompt */
+#define CHAT_TOTAL_US       SEC_TO_US(600)
+#define CHAT_MAX_SAME       12u
 #define LINE_MAX_LINES      2u /* one unit past what is shown */
 #define BLOCK_MAX_LINES     24u
 #define MAX_RIDERS          64u
 #define DEFAULT_TEMPERATURE 0.1
+#define CHAT_TEMPERATURE    0.2
 
 /* -- what is sent -- */
 
@@ -204,6 +207,39 @@ static void outgoing_release(struct outgoing *out)
 
 /* -- what comes back -- */
 
+/* Says to everybody aboard why the text ends where it does. */
+static void note_riders(struct engine *e, uint64_t flight, const char *why)
+{
+    uint64_t riders[MAX_RIDERS];
+    size_t n = flights_riders(e->flights, flight, riders, MAX_RIDERS);
+    for (size_t i = 0; i < n && i < MAX_RIDERS; i++) {
+        struct asked *a = engine_find(e, riders[i]);
+        if (a != NULL) {
+            trace_why(&e->trace, a->trace, "%s", why);
+        }
+    }
+}
+
+/* Whether the text is all that the model had to say. What serves typing is good at any length; of
+ * what a person asked for half is none. */
+static bool is_whole(struct engine *e, const struct leg *leg, enum finish_reason reason)
+{
+    enum trim_end ended = trim_ended(leg->trim);
+    if (!leg->is_chat) {
+        return reason != FINISH_NONE;
+    }
+    if (ended != TRIM_FINISHED && ended != TRIM_CONTROL_TOKEN) {
+        note_riders(e, leg->flight, trim_end_reason(ended));
+    } else if (reason == FINISH_LENGTH) {
+        note_riders(e, leg->flight, "cut off at the most tokens that were asked for");
+    } else if (reason == FINISH_NONE) {
+        note_riders(e, leg->flight, "the stream broke off");
+    } else {
+        return true;
+    }
+    return false;
+}
+
 static void leg_free(struct engine *e, struct leg *leg)
 {
     HASH_DELETE(hh, e->legs, leg);
@@ -243,8 +279,9 @@ static void on_text(uint64_t exchange, str utf8, void *user)
         log_debug(LOG_FLIGHT, "flight=%llu ended: %s", (unsigned long long)flight,
                   trim_end_reason(ended));
         exchange_cancel(e->options.upstream, exchange);
+        bool is_complete = is_whole(e, leg, FINISH_STOP);
         leg_free(e, leg);
-        flights_land(e->flights, flight, true, e->byte_us);
+        flights_land(e->flights, flight, is_complete, e->byte_us);
     }
     engine_look(e, flight);
     e->byte_us = 0;
@@ -275,8 +312,9 @@ static void on_done(uint64_t exchange, const struct generate_end *end, double co
         size_t n_before = leg->clean.len;
         trim_finish(leg->trim, is_cut, &leg->clean);
         feed(e, leg, n_before);
+        bool is_complete = is_whole(e, leg, end->reason);
         leg_free(e, leg);
-        flights_land(e->flights, flight, end->reason != FINISH_NONE, now_us);
+        flights_land(e->flights, flight, is_complete, now_us);
         engine_look(e, flight);
         e->byte_us = 0;
     }
@@ -317,6 +355,26 @@ static uint64_t take_off(struct engine *e, struct asked *a, const struct open_do
     return flights_take_off(e->flights, &spec, a->id, now_us);
 }
 
+/* The exchange of a flight that has just taken off with `a` aboard. Takes `trim`. */
+static void leg_begin(struct engine *e, struct asked *a, const struct route *r, uint64_t flight,
+                      struct trim *trim, const struct exchange_spec *spec)
+{
+    struct exchange_sink sink = {.on_text = on_text, .on_done = on_done, .user = e};
+    struct leg *leg = xcalloc(1, sizeof(*leg));
+    leg->trim = trim;
+    leg->is_chat = a->kind == QUESTION_CHAT;
+    buf_init(&leg->clean, FLIGHT_MAX_TEXT_BYTES);
+    leg->began_us = clock_now_us();
+    memcpy(leg->name, r->name, sizeof(leg->name));
+    leg->flight = flight;
+    leg->exchange = exchange_start(e->options.upstream, spec, &sink);
+    HASH_ADD(hh, e->legs, exchange, sizeof(leg->exchange), leg);
+    a->flight = flight;
+    a->state = ASKED_RIDING;
+    a->source = ANSWER_MODEL;
+    memcpy(a->model_name, r->name, sizeof(a->model_name));
+}
+
 void leg_start(struct engine *e, struct asked *a, const struct open_document *doc,
                const struct route *r, const struct prompt_window *w)
 {
@@ -327,23 +385,77 @@ void leg_start(struct engine *e, struct asked *a, const struct open_document *do
                                  .generate = out.generate,
                                  .first_token_us = now_us + FIRST_TOKEN_US,
                                  .total_us = now_us + TOTAL_US};
-    struct exchange_sink sink = {.on_text = on_text, .on_done = on_done, .user = e};
-    struct leg *leg = xcalloc(1, sizeof(*leg));
-    leg->trim = make_trim(a, doc, w);
-    buf_init(&leg->clean, FLIGHT_MAX_TEXT_BYTES);
-    leg->began_us = now_us;
-    memcpy(leg->name, r->name, sizeof(leg->name));
-    leg->flight = take_off(e, a, doc, w, leg_model(r), false, now_us);
-    leg->exchange = exchange_start(e->options.upstream, &spec, &sink);
-    HASH_ADD(hh, e->legs, exchange, sizeof(leg->exchange), leg);
-    a->flight = leg->flight;
-    a->state = ASKED_RIDING;
-    a->source = ANSWER_MODEL;
-    memcpy(a->model_name, r->name, sizeof(a->model_name));
-    trace_why(&e->trace, a->trace, "flight %llu to %s, %zu+%zu bytes",
-              (unsigned long long)leg->flight, r->name, w->prefix.len, w->suffix.len);
+    uint64_t flight = take_off(e, a, doc, w, leg_model(r), false, now_us);
+    leg_begin(e, a, r, flight, make_trim(a, doc, w), &spec);
+    trace_why(&e->trace, a->trace, "flight %llu to %s, %zu+%zu bytes", (unsigned long long)flight,
+              r->name, w->prefix.len, w->suffix.len);
     outgoing_release(&out);
     engine_note_busy(e);
+}
+
+/* -- chats -- */
+
+/* What is said, secrets blanked where it leaves this machine. False where that would spoil the
+ * answer. */
+static bool chat_fill(struct outgoing *out, const struct asked *a, const struct route *r,
+                      struct error *why)
+{
+    const struct conversation *c = a->chat;
+    const struct model_options *o = settings_model_options(a->settings, str_from(r->name));
+    bool redacts = r->is_remote && a->settings->privacy_redact;
+    struct generate *g = &out->generate;
+    buf_init(&out->prompt, PROMPT_MAX_BYTES);
+    buf_init(&out->prefix, WINDOW_MAX_BYTES * 2);
+    if (redacts && redact(buf_str(&c->rewrites), &out->prefix) > 0) {
+        (void)error_set(why, ERR_REJECTED,
+                        "what looks like a secret stands in the text to rewrite, and %s is on "
+                        "another machine: select less, or name a model of this machine in "
+                        "models.chat",
+                        r->name);
+        return false;
+    }
+    if (redacts) {
+        (void)redact(buf_str(&c->prompt), &out->prompt);
+    } else {
+        buf_append(&out->prompt, buf_str(&c->prompt));
+    }
+    g->shape = GENERATE_CHAT;
+    g->model = r->model;
+    g->prompt = buf_str(&out->prompt);
+    g->system = o->system.len > 0 ? o->system : buf_str(&c->system);
+    g->max_tokens = c->max_tokens;
+    g->temperature = o->temperature >= 0 ? o->temperature : CHAT_TEMPERATURE;
+    if (a->is_again) {
+        g->temperature = g->temperature < 0.6 ? 0.8 : g->temperature + 0.2;
+    }
+    g->slot = -1;
+    g->stops = o->stops;
+    g->n_stops = o->n_stops;
+    return true;
+}
+
+bool leg_start_chat(struct engine *e, struct asked *a, const struct route *r, uint64_t key,
+                    struct error *why)
+{
+    uint64_t now_us = clock_now_us();
+    struct outgoing out = {.family = NULL};
+    bool may_go = chat_fill(&out, a, r, why);
+    if (may_go) {
+        struct exchange_spec spec = {.endpoint = r->endpoint,
+                                     .generate = out.generate,
+                                     .first_token_us = now_us + CHAT_FIRST_TOKEN_US,
+                                     .total_us = now_us + CHAT_TOTAL_US};
+        struct trim_spec trim = {.is_multiline = true,
+                                 .max_same = CHAT_MAX_SAME,
+                                 .max_bytes = FLIGHT_MAX_TEXT_BYTES / 2};
+        uint64_t flight = flights_take_off_keyed(e->flights, key, a->id, now_us);
+        leg_begin(e, a, r, flight, trim_create(&trim), &spec);
+        trace_why(&e->trace, a->trace, "flight %llu to %s, %zu bytes", (unsigned long long)flight,
+                  r->name, out.generate.prompt.len);
+        engine_note_busy(e);
+    }
+    outgoing_release(&out);
+    return may_go;
 }
 
 void leg_embedded(struct engine *e, struct asked *a, const struct open_document *doc,

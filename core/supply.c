@@ -11,10 +11,10 @@ struct route supply_route(struct engine *e, const struct asked *a)
 {
     struct upstream *u = e->options.upstream;
     str wish = buf_str(&a->wish);
-    struct route r = route_inline(u, a->settings, wish, a->is_explicit, leg_can_fill);
+    struct route r = route_find(u, a->settings, a->role, wish, leg_can_fill);
     if (r.needs_load) {
         upstream_load(u, r.load_endpoint, r.load_model);
-        r = route_inline(u, a->settings, wish, a->is_explicit, leg_can_fill);
+        r = route_find(u, a->settings, a->role, wish, leg_can_fill);
     }
     if (r.state == ROUTE_NONE) {
         upstream_refresh(u);
@@ -40,7 +40,7 @@ void supply_warm_up(struct engine *e)
         !upstream_is_settled(u)) {
         return;
     }
-    struct route r = route_inline(u, s, STR(""), false, leg_can_fill);
+    struct route r = route_find(u, s, ROLE_INLINE, STR(""), leg_can_fill);
     uint64_t model = hash_mix(r.load_endpoint, hash_str(r.load_model));
     if (r.needs_load && model != e->warmed) {
         e->warmed = model;

@@ -353,6 +353,14 @@ static bool is_free(struct json own, str key)
     return json_is(json_get(own, key), JSON_NONE);
 }
 
+/* The same in everything that is asked of a model: another number loads it anew. */
+static void put_context(struct json_writer *w, struct json own, unsigned n_ctx)
+{
+    if (n_ctx > 0 && is_free(own, STR("num_ctx"))) {
+        json_key_int(w, STR("num_ctx"), n_ctx);
+    }
+}
+
 static void put_options(struct body *b, const struct generate *g)
 {
     struct json own = json_get(b->extra, STR("options"));
@@ -372,6 +380,7 @@ static void put_options(struct body *b, const struct generate *g)
         }
         json_end_array(&b->w);
     }
+    put_context(&b->w, own, g->n_ctx);
     put_own_options(&b->w, own);
     json_end_object(&b->w);
 }
@@ -415,9 +424,10 @@ static enum err encode_load(const struct load_order *l, struct http_request *out
         json_key_str(&b.w, STR("model"), l->model);
         json_key_bool(&b.w, STR("stream"), false);
         put_keep(&b, l->keep_s);
-        if (json_is(own, JSON_OBJECT)) {
+        if (json_is(own, JSON_OBJECT) || l->n_ctx > 0) {
             json_key(&b.w, STR("options"));
             json_begin_object(&b.w);
+            put_context(&b.w, own, l->n_ctx);
             put_own_options(&b.w, own);
             json_end_object(&b.w);
         }

@@ -8,6 +8,12 @@
 #include <stdio.h>
 #include <string.h>
 
+const char *role_name(enum role role)
+{
+    static const char *const names[N_ROLES] = {"inline", "inlineManual", "chat"};
+    return names[role];
+}
+
 static bool is_embedded(const struct endpoint *ep)
 {
     return (ep->ops->capabilities & PROVIDER_IN_PROCESS) != 0;
@@ -33,6 +39,7 @@ static void take(struct route *r, const struct endpoint *ep, const struct model_
     r->model_name = m->name;
     r->abilities = m->abilities;
     r->capabilities = ep->ops->capabilities;
+    r->n_ctx = m->n_ctx;
 }
 
 static bool needs_load(const struct endpoint *ep, const struct model_info *m)
@@ -46,25 +53,55 @@ static int readiness(const struct model_info *m)
     return m->is_loaded ? 3 : m->is_loading ? 2 : m->load_error == NULL ? 1 : 0;
 }
 
-static bool is_better(const struct model_info *a, const struct model_info *b)
+static bool serves(const struct route *r, const struct model_info *m)
 {
-    if (b == NULL || readiness(a) != readiness(b)) {
-        return b == NULL || readiness(a) > readiness(b);
+    return r->role == ROLE_CHAT ? (m->abilities & MODEL_CHAT) != 0 : r->can_fill(m);
+}
+
+static bool is_better_at_typing(const struct model_info *a, const struct model_info *b)
+{
+    if (readiness(a) != readiness(b)) {
+        return readiness(a) > readiness(b);
     }
     return a->n_bytes > 0 && a->n_bytes < b->n_bytes;
 }
 
-/* The endpoint's best model: one that fills in the middle, loaded before not loaded, small before
- * large; none that sends text elsewhere without having been named. */
+/* How well a model may be expected to do what it is told: not at all where it can't be loaded,
+ * little where it is a base model by its name or larger than what people wait for. */
+static int obedience(const struct model_info *m)
+{
+    if (m->load_error != NULL) {
+        return 0;
+    }
+    return str_contains_nocase(m->id, STR("base")) || m->n_bytes > ROUTE_CHAT_MAX_BYTES ? 1 : 2;
+}
+
+static bool is_better_at_chat(const struct model_info *a, const struct model_info *b)
+{
+    if (obedience(a) != obedience(b)) {
+        return obedience(a) > obedience(b);
+    }
+    bool is_small_enough = obedience(a) == 2;
+    if (a->n_bytes != b->n_bytes && a->n_bytes > 0 && b->n_bytes > 0) {
+        return is_small_enough ? a->n_bytes > b->n_bytes : a->n_bytes < b->n_bytes;
+    }
+    return readiness(a) > readiness(b);
+}
+
+/* The endpoint's best model for the role; none that sends text elsewhere without having been
+ * named. */
 static const struct model_info *best_model(const struct route *r, const struct endpoint *ep)
 {
     const struct model_info *best = NULL;
     for (size_t i = 0; i < ep->n_models; i++) {
         const struct model_info *m = &ep->models[i];
         bool is_near = !m->is_remote || ep->tier != TIER_LOOPBACK;
-        if (is_near && r->can_fill(m) && is_better(m, best)) {
-            best = m;
+        if (!is_near || !serves(r, m)) {
+            continue;
         }
+        bool is_better = best == NULL || (r->role == ROLE_CHAT ? is_better_at_chat(m, best)
+                                                               : is_better_at_typing(m, best));
+        best = is_better ? m : best;
     }
     return best;
 }
@@ -116,6 +153,18 @@ static void say_down(struct route *r, const struct endpoint *ep)
     }
 }
 
+static void say_unfit(struct route *r, const struct endpoint *ep, const char *hint)
+{
+    if (r->role == ROLE_CHAT) {
+        say(r,
+            STR_FMT ": none of its models follows instructions; name one that does in models.chat",
+            STR_ARG(ep->name));
+    } else {
+        say(r, STR_FMT ": its model can't fill in the middle; one that can: %s", STR_ARG(ep->name),
+            hint);
+    }
+}
+
 /* The model is the one, but its server has to load it first. */
 static void take_unloaded(struct route *r, const struct endpoint *ep, const struct model_info *m)
 {
@@ -154,7 +203,7 @@ static bool try_endpoint(struct route *r, const struct endpoint *ep, str model)
         m = &ep->models[0]; /* such a server answers with what it runs, whatever it is asked for */
     }
     if (m == NULL && model.len > 0) {
-        say(r, STR_FMT " has no model " STR_FMT "; the ones it has: crucible-ls status",
+        say(r, STR_FMT " has no model " STR_FMT "; the ones it has: crucible-ls models",
             STR_ARG(ep->name), STR_ARG(model));
         return false;
     }
@@ -163,9 +212,8 @@ static bool try_endpoint(struct route *r, const struct endpoint *ep, str model)
         say(r, STR_FMT " has no models yet; get one: %s", STR_ARG(ep->name), hint);
         return false;
     }
-    if (m == NULL || !r->can_fill(m)) {
-        say(r, STR_FMT ": its model can't fill in the middle; one that can: %s", STR_ARG(ep->name),
-            hint);
+    if (m == NULL || !serves(r, m)) {
+        say_unfit(r, ep, hint);
         return false;
     }
     if (m->is_remote && ep->tier == TIER_LOOPBACK && !r->is_own_list) {
@@ -201,8 +249,8 @@ static bool try_name(struct route *r, const struct upstream *u, str name)
             return try_endpoint(r, ep, name);
         }
     }
-    say(r, "no endpoint is called " STR_FMT "; start its server, or correct models.inline",
-        STR_ARG(first));
+    say(r, "no endpoint is called " STR_FMT "; start its server, or correct models.%s",
+        STR_ARG(first), role_name(r->role));
     return false;
 }
 
@@ -218,45 +266,85 @@ static void try_all(struct route *r, const struct upstream *u)
     }
 }
 
-struct route route_inline(const struct upstream *u, const struct settings *s, str wish,
-                          bool is_explicit, route_fill_fn *can_fill)
-{
-    struct route r = {.start_hint = upstream_start_hint(u),
+/* What the settings say of a role. */
+struct preference {
+    const str *names;
+    size_t n;
+    bool is_foreign; /* from elsewhere than the user's file */
+};
 
+static struct preference preference_of(const struct settings *s, enum role role)
+{
+    struct preference typing = {s->models_inline, s->n_models_inline, s->models_inline_is_foreign};
+    switch (role) {
+    case ROLE_INLINE_MANUAL:
+        if (s->n_models_inline_manual > 0) {
+            return (struct preference){s->models_inline_manual, s->n_models_inline_manual,
+                                       s->models_inline_manual_is_foreign};
+        }
+        return typing;
+    case ROLE_CHAT:
+        return (struct preference){s->models_chat, s->n_models_chat, s->models_chat_is_foreign};
+    case ROLE_INLINE:
+    case N_ROLES:
+        break;
+    }
+    return typing;
+}
+
+/* Tries what the list names, in its order; whether it names anything but the predictor. */
+static bool try_list(struct route *r, const struct upstream *u, const struct preference *list)
+{
+    bool is_settled = false;
+    bool names_engine = false;
+    r->allows_embedded = false;
+    for (size_t i = 0; i < list->n; i++) {
+        bool is_own = str_eq(list->names[i], STR("embedded"));
+        r->allows_embedded = r->allows_embedded || is_own;
+        names_engine = names_engine || !is_own;
+        is_settled = is_settled || (!is_own && try_name(r, u, list->names[i]));
+    }
+    return names_engine;
+}
+
+static void say_nothing_there(struct route *r, const struct upstream *u, bool names_engine)
+{
+    if (!names_engine && r->role != ROLE_CHAT) {
+        say(r, "the built-in predictor serves, as configured");
+    } else if (!names_engine) {
+        say(r, "models.chat names the built-in predictor alone, which only completes");
+    } else if (upstream_is_settled(u)) {
+        say(r, "no model server found on this machine; start one, for example: %s", r->start_hint);
+    } else {
+        say(r, "looking for model servers on this machine");
+    }
+}
+
+struct route route_find(const struct upstream *u, const struct settings *s, enum role role,
+                        str wish, route_fill_fn *can_fill)
+{
+    struct route r = {.role = role,
+                      .start_hint = upstream_start_hint(u),
                       .can_fill = can_fill,
                       .state = ROUTE_NONE,
                       .loading = -1.0,
                       .allows_embedded = true};
-    bool manual = is_explicit && s->n_models_inline_manual > 0;
-    const str *names = manual ? s->models_inline_manual : s->models_inline;
-    size_t n = manual ? s->n_models_inline_manual : s->n_models_inline;
+    struct preference list = preference_of(s, role);
+    r.is_own_list = wish.len > 0 || !list.is_foreign;
     if (wish.len > 0) {
-        names = &wish;
-        n = 1;
+        list.names = &wish;
+        list.n = 1;
     }
-    r.is_own_list = wish.len > 0 ||
-                    !(manual ? s->models_inline_manual_is_foreign : s->models_inline_is_foreign);
-    if (n > 0) {
-        r.allows_embedded = false;
-    }
-    bool is_settled = false;
-    bool names_engine = n == 0;
-    for (size_t i = 0; i < n; i++) {
-        bool is_own = str_eq(names[i], STR("embedded"));
-        r.allows_embedded = r.allows_embedded || is_own;
-        names_engine = names_engine || !is_own;
-        is_settled = is_settled || (!is_own && try_name(&r, u, names[i]));
-    }
-    if (n == 0) {
+    bool names_engine = true;
+    if (list.n > 0) {
+        names_engine = try_list(&r, u, &list);
+    } else {
         try_all(&r, u);
         r.needs_load = r.needs_load && r.state != ROUTE_READY; /* what is there is good enough */
     }
-    if (r.state == ROUTE_NONE && !names_engine) {
-        say(&r, "the built-in predictor serves, as configured");
-    } else if (r.state == ROUTE_NONE && upstream_is_settled(u)) {
-        say(&r, "no model server found on this machine; start one, for example: %s", r.start_hint);
-    } else if (r.state == ROUTE_NONE) {
-        say(&r, "looking for model servers on this machine");
+    r.allows_embedded = r.allows_embedded && role != ROLE_CHAT;
+    if (r.state == ROUTE_NONE) {
+        say_nothing_there(&r, u, names_engine);
     }
     return r;
 }

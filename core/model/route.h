@@ -1,14 +1,23 @@
 /* route.h - which model of which endpoint answers.
  *
- * The settings' list for the role decides; where it is empty, the best that is there: models that
- * fill in the middle, on this machine first, loaded ones before others, then the smallest, which
- * answers soonest. What sends text elsewhere, be it a remote endpoint or a model that a server of
- * this machine forwards, is only ever chosen when the configuration names it; the latter when the
- * user's own file does. */
+ * The settings' list for the role decides; where it is empty, the best that is there, on this
+ * machine first. For typing: models that fill in the middle, loaded ones before others, then the
+ * smallest, which answers soonest. For chat: models that follow instructions, the largest that fits
+ * into ROUTE_CHAT_MAX_BYTES and this machine, loaded or not, since a person who asks can wait. What
+ * sends text elsewhere, be it a remote endpoint or a model that a server of this machine forwards,
+ * is only ever chosen when the configuration names it; the latter when the user's own file does. */
 #ifndef CRUCIBLE_MODEL_ROUTE_H
 #define CRUCIBLE_MODEL_ROUTE_H
 
 #include "core/upstream/upstream.h"
+
+/* The largest model that is chosen for chat without being named: past it, machines without a large
+ * graphics card take longer than people wait. */
+#define ROUTE_CHAT_MAX_BYTES (10ull * 1000 * 1000 * 1000)
+
+enum role { ROLE_INLINE, ROLE_INLINE_MANUAL, ROLE_CHAT, N_ROLES };
+/* "inline", "inlineManual", "chat": as in the settings' models. */
+const char *role_name(enum role role);
 
 enum route_state {
     ROUTE_READY,   /* `endpoint` and what follows are set */
@@ -19,6 +28,7 @@ enum route_state {
 typedef bool route_fill_fn(const struct model_info *m);
 
 struct route {
+    enum role role;
     const char *start_hint; /* a command that starts a server, for messages */
     bool is_own_list;       /* the names asked for come from the user: file or command line */
     route_fill_fn *can_fill;
@@ -28,6 +38,7 @@ struct route {
     str model_name;         /* what it says of itself: chooses the template */
     unsigned abilities;     /* enum model_ability */
     unsigned capabilities;  /* enum provider_capability */
+    uint64_t n_ctx;         /* tokens that the model takes, 0: unknown */
     bool is_remote;         /* text leaves this machine */
     bool needs_load;        /* a model that is preferred isn't loaded: upstream_load it */
     bool is_idle;           /* LOADING, but nobody has sent for the model yet */
@@ -42,7 +53,7 @@ struct route {
  * loaded is passed over; `needs_load` says what to have loaded, also where another model serves
  * meanwhile. `wish` is "endpoint/model", an endpoint's name, a model's id, or empty for the role's
  * list. The slices are the upstream's: valid until its next change. */
-struct route route_inline(const struct upstream *u, const struct settings *s, str wish,
-                          bool is_explicit, route_fill_fn *can_fill);
+struct route route_find(const struct upstream *u, const struct settings *s, enum role role,
+                        str wish, route_fill_fn *can_fill);
 
 #endif

@@ -44,7 +44,8 @@ struct trim {
     bool is_multiline;
     unsigned max_lines;
     size_t max_bytes;
-    size_t n_clean; /* bytes given */
+    unsigned max_same, n_same; /* equal lines in a row: let pass, and seen */
+    size_t n_clean;            /* bytes given */
 
     struct visible visible;
     char carry[4]; /* bytes of an unfinished code point */
@@ -166,6 +167,7 @@ struct trim *trim_create(const struct trim_spec *spec)
     t->is_multiline = spec->is_multiline;
     t->max_lines = spec->max_lines;
     t->max_bytes = spec->max_bytes > 0 ? spec->max_bytes : SIZE_MAX;
+    t->max_same = spec->max_same;
     t->n_lines = 1;
     t->rest_at = t->rest_before_at = NOWHERE;
     buf_init(&t->token, 256);
@@ -373,6 +375,11 @@ static void expect(struct trim *t, int i, bool is_alive, str line)
 static void expect_on_new_line(struct trim *t)
 {
     expect(t, NEXT_LINE, t->next.len > 0, t->next);
+    if (t->max_same > 0) {
+        t->n_same = was_same(t, 0, 1) ? t->n_same + 1 : 1;
+        expect(t, SAME_AGAIN, t->n_same >= t->max_same, buf_str(&t->history[0]));
+        return;
+    }
     expect(t, SAME_AGAIN, was_same(t, 0, 1), buf_str(&t->history[0]));
     bool is_turn = was_same(t, 0, 2) && was_same(t, 2, 4) && was_same(t, 1, 3);
     expect(t, SAME_IN_TURNS, is_turn, buf_str(&t->history[1]));
@@ -428,6 +435,9 @@ static bool repeats_chunk(struct trim *t)
     const char *line = t->line.ptr;
     size_t i = t->line.len - 1;
     size_t longest_short = 0;
+    if (t->max_same > 0) {
+        return false;
+    }
     for (size_t p = 1; p <= CHUNK_MAX_BYTES && p <= i; p++) {
         t->runs[p] = line[i] == line[i - p] ? (uint16_t)(t->runs[p] + 1) : 0;
         if (p < CHUNK_MIN_BYTES) {

@@ -35,6 +35,9 @@ struct trim_spec {
     bool is_multiline;
     unsigned max_lines; /* lines begun, 0: no limit */
     size_t max_bytes;   /* of clean text, 0: no limit of its own */
+    /* Equal lines in a row that are let pass, 0: two. Where it is set, only more of them than that
+     * count as a loop: what a person has asked for may hold tables and rows of numbers. */
+    unsigned max_same;
 };
 
 struct trim;

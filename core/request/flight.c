@@ -33,6 +33,7 @@ struct flight {
     bool is_complete; /* landed by itself */
     bool is_pure;     /* the window it was asked with hasn't changed under it */
     bool is_multiline;
+    bool is_keyed; /* belongs to no place: window_hash is its key */
     uint64_t model;
     uint64_t window_hash;
     struct lane *lane; /* its document's list while it has marks; else NULL */
@@ -330,21 +331,45 @@ enum boarded flights_board(struct flights *f, const struct boarding *b, uint64_t
     return BOARDED_NONE;
 }
 
+/* Boards at the beginning of its text. */
+static void board_whole(struct flights *f, struct flight *fl, uint64_t rider, uint64_t now_us)
+{
+    struct buf none = {0};
+    struct buf also_none = {0};
+    board(f, fl, rider, &none, &also_none, now_us);
+}
+
 enum boarded flights_board_cached(struct flights *f, const struct boarding *b, uint64_t window_hash,
                                   uint64_t rider, uint64_t now_us, uint64_t *flight)
 {
     struct flight *fl;
     HASH_FIND(hh_window, f->by_window, &window_hash, sizeof(window_hash), fl);
-    if (fl == NULL || fl->model != b->model || fl->is_multiline != b->is_multiline ||
-        now_us - fl->landed_us >= f->options.cache_ttl_us || b->selected.len > 0) {
+    if (fl == NULL || fl->is_keyed || fl->model != b->model ||
+        fl->is_multiline != b->is_multiline || now_us - fl->landed_us >= f->options.cache_ttl_us ||
+        b->selected.len > 0) {
         return BOARDED_NONE;
     }
-    struct buf none = {0};
-    struct buf also_none = {0};
-    board(f, fl, rider, &none, &also_none, now_us);
+    board_whole(f, fl, rider, now_us);
     f->stats.n_boarded_cached++;
     *flight = fl->id;
     return BOARDED_CACHED;
+}
+
+enum boarded flights_board_keyed(struct flights *f, uint64_t key, uint64_t rider, uint64_t now_us,
+                                 uint64_t *flight)
+{
+    struct flight *fl;
+    HASH_FIND(hh_window, f->by_window, &key, sizeof(key), fl);
+    bool is_flying = fl != NULL && fl->state == FLYING;
+    if (fl == NULL || !fl->is_keyed ||
+        (!is_flying && now_us - fl->landed_us >= f->options.cache_ttl_us)) {
+        return BOARDED_NONE;
+    }
+    board_whole(f, fl, rider, now_us);
+    f->stats.n_boarded_flying += is_flying;
+    f->stats.n_boarded_cached += !is_flying;
+    *flight = fl->id;
+    return is_flying ? BOARDED_FLYING : BOARDED_CACHED;
 }
 
 /* -- taking off and landing -- */
@@ -413,6 +438,21 @@ static void enter_lane(struct flights *f, struct flight *fl, struct lane *lane)
     fl->lane = lane;
 }
 
+static struct flight *flight_create(struct flights *f, uint64_t window_hash)
+{
+    struct flight *fl = xcalloc(1, sizeof(*fl));
+    fl->id = ++f->last_id;
+    fl->state = FLYING;
+    fl->is_pure = true;
+    fl->window_hash = window_hash;
+    fl->grace_us = CLOCK_NEVER;
+    buf_init(&fl->text, FLIGHT_MAX_TEXT_BYTES);
+    HASH_ADD(hh, f->by_id, id, sizeof(fl->id), fl);
+    f->stats.n_flying++;
+    f->stats.n_taken_off++;
+    return fl;
+}
+
 uint64_t flights_take_off(struct flights *f, const struct flight_spec *spec, uint64_t rider,
                           uint64_t now_us)
 {
@@ -421,25 +461,40 @@ uint64_t flights_take_off(struct flights *f, const struct flight_spec *spec, uin
     if (!spec->is_instant) {
         abort_idle(f, lane);
     }
-    struct flight *fl = xcalloc(1, sizeof(*fl));
-    fl->id = ++f->last_id;
-    fl->state = FLYING;
+    struct flight *fl = flight_create(f, spec->window_hash);
     fl->is_pure = b->selected.len == 0; /* a selection may never come to stand in the document */
     fl->is_multiline = b->is_multiline;
     fl->model = b->model;
-    fl->window_hash = spec->window_hash;
-    fl->grace_us = CLOCK_NEVER;
-    buf_init(&fl->text, FLIGHT_MAX_TEXT_BYTES);
     set_marks(f, fl, spec);
-    HASH_ADD(hh, f->by_id, id, sizeof(fl->id), fl);
-    f->stats.n_flying++;
-    f->stats.n_taken_off++;
     enter_lane(f, fl, lane);
     struct buf typed, none = {0};
     buf_init(&typed, FLIGHT_MAX_TEXT_BYTES);
     buf_append(&typed, b->selected);
     flights_feed(f, fl->id, b->selected, false); /* the text begins with the selection, as U does */
     board(f, fl, rider, &typed, &none, now_us);
+    return fl->id;
+}
+
+static void enter_cache(struct flights *f, struct flight *fl)
+{
+    struct flight *older;
+    HASH_FIND(hh_window, f->by_window, &fl->window_hash, sizeof(fl->window_hash), older);
+    if (older == fl) {
+        return;
+    }
+    if (older != NULL) {
+        leave_cache(f, older);
+    }
+    HASH_ADD(hh_window, f->by_window, window_hash, sizeof(fl->window_hash), fl);
+    fl->is_cached = true;
+}
+
+uint64_t flights_take_off_keyed(struct flights *f, uint64_t key, uint64_t rider, uint64_t now_us)
+{
+    struct flight *fl = flight_create(f, key);
+    fl->is_keyed = true;
+    enter_cache(f, fl);
+    board_whole(f, fl, rider, now_us);
     return fl->id;
 }
 
@@ -452,17 +507,6 @@ void flights_feed(struct flights *f, uint64_t flight, str clean, bool is_line_wh
         fl->is_line_whole = is_line_whole;
         f->stats.n_bytes += fl->text.len - before;
     }
-}
-
-static void enter_cache(struct flights *f, struct flight *fl)
-{
-    struct flight *older;
-    HASH_FIND(hh_window, f->by_window, &fl->window_hash, sizeof(fl->window_hash), older);
-    if (older != NULL) {
-        leave_cache(f, older);
-    }
-    HASH_ADD(hh_window, f->by_window, window_hash, sizeof(fl->window_hash), fl);
-    fl->is_cached = true;
 }
 
 void flights_land(struct flights *f, uint64_t flight, bool is_complete, uint64_t now_us)
@@ -479,6 +523,7 @@ void flights_land(struct flights *f, uint64_t flight, bool is_complete, uint64_t
     f->stats.n_landed++;
     if (!is_complete) {
         leave_lane(fl);
+        leave_cache(f, fl);
     } else if (fl->is_pure && f->options.cache_entries > 0) {
         enter_cache(f, fl);
     }
@@ -514,6 +559,7 @@ struct flight_view flights_view(struct flights *f, uint64_t rider)
     }
     const struct flight *fl = r->flight;
     struct flight_view view = {.has_landed = fl->state == LANDED,
+                               .is_complete = fl->state == LANDED && fl->is_complete,
                                .is_line_whole = fl->is_line_whole || fl->state == LANDED};
     size_t rest = 0;
     switch (fit_typed(buf_str(&fl->text), buf_str(&r->typed), view.has_landed, &rest)) {

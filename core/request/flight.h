@@ -55,6 +55,7 @@ struct flight_view {
     bool has_left;      /* the text disagrees by now: nothing will come */
     bool is_line_whole; /* the last line of `text` is complete */
     bool has_landed;
+    bool is_complete; /* landed, and not broken off */
 };
 
 struct flights_options {
@@ -89,6 +90,13 @@ struct flight_spec {
 };
 uint64_t flights_take_off(struct flights *f, const struct flight_spec *spec, uint64_t rider,
                           uint64_t now_us);
+/* A flight that belongs to no place but to a key, which is the hash of all that it depends on: what
+ * a person asks by a command rather than by typing. It is found by its key from the start, and no
+ * edit ends it. */
+uint64_t flights_take_off_keyed(struct flights *f, uint64_t key, uint64_t rider, uint64_t now_us);
+/* Boards such a flight, flying or landed whole: BOARDED_FLYING, BOARDED_CACHED or BOARDED_NONE. */
+enum boarded flights_board_keyed(struct flights *f, uint64_t key, uint64_t rider, uint64_t now_us,
+                                 uint64_t *flight);
 /* Appends clean text; is_line_whole: the text's last line is known to be complete, though its line
  * end hasn't been given yet. Unknown flights are ignored. */
 void flights_feed(struct flights *f, uint64_t flight, str clean, bool is_line_whole);

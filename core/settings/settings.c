@@ -426,6 +426,9 @@ static void apply_list(const struct setting *s, struct settings *out,
     } else if (s->type == SETTING_MODEL_OPTIONS) {
         out->model_options = value->model_options;
         *n = value->n_model_options;
+    } else if (s->type == SETTING_ACTIONS) {
+        out->actions = value->actions;
+        *n = value->n_actions;
     } else if (s->type == SETTING_GLOBS) {
         const str **list = (const str **)(void *)(base + s->offset);
         str *joined = arena_alloc(arena, (*n + value->n_list + 1) * sizeof *joined);
@@ -488,6 +491,8 @@ static void note_origin(struct settings *out, const void *list, enum settings_so
         out->models_inline_is_foreign = source != SETTINGS_USER_FILE;
     } else if (list == (const void *)&out->models_inline_manual) {
         out->models_inline_manual_is_foreign = source != SETTINGS_USER_FILE;
+    } else if (list == (const void *)&out->models_chat) {
+        out->models_chat_is_foreign = source != SETTINGS_USER_FILE;
     }
 }
 

@@ -48,9 +48,25 @@ void endpoint_settings_write(const struct endpoint_settings *e, struct buf *out)
 struct model_options { /* of the first pattern that matches "endpoint/model" */
     str pattern;
     double temperature; /* < 0: default */
-    str fim;            /* "auto", "infill", "chat", or a family's name */
+    str fim;            /* "auto", "infill", or a family's name */
     const str *stops;
     size_t n_stops;
+    str system;     /* of chats; empty: the program's own */
+    unsigned n_ctx; /* tokens; 0: as the server has it */
+};
+
+enum action_output {
+    ACTION_REPLACE, /* takes the place of the text that was asked about */
+    ACTION_INSERT,  /* comes below it */
+    ACTION_SHOW     /* is shown and changes nothing */
+};
+struct action_settings {
+    str name;   /* of a built-in action whose prompt or title this is; empty: one of the person's */
+    str title;  /* empty: the built-in one */
+    str prompt; /* with {code}, {language}, ... as core/prompt/action.h says; empty: the built-in */
+    const str *languages;
+    size_t n_languages; /* ids; none: all */
+    enum action_output output;
 };
 
 struct settings {
@@ -64,11 +80,13 @@ struct settings {
     const str *models_inline_manual;
     size_t n_models_inline_manual;
     /* Whether the list comes from elsewhere than the user's file. */
-    bool models_inline_is_foreign, models_inline_manual_is_foreign;
+    bool models_inline_is_foreign, models_inline_manual_is_foreign, models_chat_is_foreign;
     const str *models_chat;
     size_t n_models_chat;
     const struct model_options *model_options;
     size_t n_model_options;
+    const struct action_settings *actions;
+    size_t n_actions;
 
     bool inline_enabled;
     bool inline_manual_only; /* inline.trigger: "manual" */

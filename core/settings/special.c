@@ -44,6 +44,7 @@ static bool read_model_option(const struct reading *r, str path, str name, struc
     if (str_eq(name, STR("numCtx"))) {
         int64_t n = json_int(v, 0);
         bool is_auto = json_str_eq(v, STR("auto"));
+        options->n_ctx = is_auto || n < NUM_CTX_MIN ? 0 : (unsigned)n;
         return is_auto || (json_is_int(v) && n >= NUM_CTX_MIN && n <= NUM_CTX_MAX) ||
                reading_problem(r, path,
                                "must be a whole number of tokens from %d to %d, or \"auto\"",
@@ -56,8 +57,7 @@ static bool read_model_option(const struct reading *r, str path, str name, struc
         return read_strings(r, path, v, STRING_TEXT, &options->stops, &options->n_stops);
     }
     if (str_eq(name, STR("system"))) {
-        str system;
-        return read_string(r, path, v, STRING_TEXT, &system);
+        return read_string(r, path, v, STRING_TEXT, &options->system);
     }
     reading_unknown(r, path, (str){0});
     return true;
@@ -97,54 +97,78 @@ bool read_model_options(const struct reading *r, str path, struct json v, struct
 
 /* -- actions -- */
 
-struct action_seen {
-    bool has_title, has_prompt;
-};
+static bool read_output(const struct reading *r, str path, struct json v, enum action_output *out)
+{
+    static const char *const words[] = {
+        [ACTION_REPLACE] = "replace", [ACTION_INSERT] = "insert", [ACTION_SHOW] = "show"};
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (json_str_eq(v, str_from(words[i]))) {
+            *out = (enum action_output)i;
+            return true;
+        }
+    }
+    return reading_problem(r, path, "must be one of replace|insert|show");
+}
+
+static bool read_builtin(const struct reading *r, str path, struct json v, str *out)
+{
+    static const char *const names[] = {"explain", "fix", "document", "tests", "refactor"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (json_str_eq(v, str_from(names[i]))) {
+            *out = str_from(names[i]);
+            return true;
+        }
+    }
+    return reading_problem(r, path, "must be one of explain|fix|document|tests|refactor");
+}
 
 static bool read_action_member(const struct reading *r, str path, str name, struct json v,
                                void *user)
 {
-    struct action_seen *seen = user;
-    str text;
+    struct action_settings *action = user;
+    if (str_eq(name, STR("name"))) {
+        return read_builtin(r, path, v, &action->name);
+    }
     if (str_eq(name, STR("title"))) {
-        seen->has_title = true;
-        return read_string(r, path, v, STRING_LINE, &text);
+        return read_string(r, path, v, STRING_LINE, &action->title);
     }
     if (str_eq(name, STR("prompt"))) {
-        seen->has_prompt = true;
-        return read_string(r, path, v, STRING_TEXT, &text);
+        return read_string(r, path, v, STRING_TEXT, &action->prompt);
     }
     if (str_eq(name, STR("languages"))) {
-        const str *ids;
-        size_t n;
-        return read_strings(r, path, v, STRING_LINE, &ids, &n);
+        return read_strings(r, path, v, STRING_LINE, &action->languages, &action->n_languages);
     }
     if (str_eq(name, STR("output"))) {
-        bool is_word = json_str_eq(v, STR("replace")) || json_str_eq(v, STR("insert")) ||
-                       json_str_eq(v, STR("show"));
-        return is_word || reading_problem(r, path, "must be one of replace|insert|show");
+        return read_output(r, path, v, &action->output);
     }
     reading_unknown(r, path, (str){0});
     return true;
 }
 
-bool read_actions(const struct reading *r, str path, struct json v)
+bool read_actions(const struct reading *r, str path, struct json v, struct setting_value *out)
 {
     if (!json_is(v, JSON_ARRAY) || json_count(v) > SETTINGS_MAX_ITEMS) {
         return reading_problem(r, path, "must be a list of at most %u actions", SETTINGS_MAX_ITEMS);
     }
+    struct action_settings *actions = arena_alloc(r->arena, (json_count(v) + 1) * sizeof *actions);
     struct json_iter it = json_iter(v);
     struct json item;
-    for (size_t i = 0; json_next(&it, NULL, &item); i++) {
-        struct action_seen seen = {0};
-        str item_path = reading_item(r, path, i);
-        if (!each_member(r, item_path, item, read_action_member, &seen)) {
+    size_t n = 0;
+    while (json_next(&it, NULL, &item)) {
+        struct action_settings *action = &actions[n];
+        str item_path = reading_item(r, path, n++);
+        if (!each_member(r, item_path, item, read_action_member, action)) {
             return false;
         }
-        if (!seen.has_title || !seen.has_prompt) {
-            return reading_problem(r, item_path, "must have a \"title\" and a \"prompt\"");
+        bool is_own = action->name.len == 0;
+        if (is_own && (action->title.len == 0 || action->prompt.len == 0)) {
+            return reading_problem(r, item_path,
+                                   "must have a \"title\" and a \"prompt\", or the \"name\" of "
+                                   "a built-in action");
         }
     }
+    out->actions = actions;
+    out->n_actions = n;
     return true;
 }
 

@@ -61,8 +61,9 @@ const struct setting settings_table[] = {
      .help = "an item in the completion list; auto: off in editors with inline completions"},
     {"hover.model", SETTING_WORD, EDITOR, .words = "off|cached|on", .fallback = "\"cached\"",
      .field = FIELD_ENUM, AT(hover), .help = "explanations on hover"},
-    {"actions", SETTING_ACTIONS, EDITOR, .fallback = "[]",
-     .help = "own code actions: title, prompt, languages, output"},
+    {"actions", SETTING_ACTIONS, EDITOR, .fallback = "[]", LIST(actions),
+     .help = "own code actions: title, prompt, languages, output; with name: explain, fix, "
+             "document, tests or refactor in other words"},
 
     {"residency.maxLoadedModels", SETTING_NUMBER, EDITOR,
      SETTING_AUTO_OK | SETTING_WHOLE | SETTING_LOWERS, 1, 64, .unit = "models",
@@ -321,7 +322,7 @@ bool setting_read(const struct setting *s, const struct reading *r, struct json 
     case SETTING_MODEL_OPTIONS:
         return read_model_options(r, path, v, out);
     case SETTING_ACTIONS:
-        return read_actions(r, path, v);
+        return read_actions(r, path, v, out);
     case SETTING_LANGUAGES:
         return read_languages(r, path, v, out);
     }

@@ -80,6 +80,8 @@ struct setting_value {
     size_t n_endpoints;
     const struct model_options *model_options;
     size_t n_model_options;
+    const struct action_settings *actions;
+    size_t n_actions;
     const struct language_switch *languages;
     size_t n_languages;
 };
@@ -96,7 +98,7 @@ bool setting_read(const struct setting *s, const struct reading *r, struct json 
 bool read_endpoints(const struct reading *r, str path, struct json v, struct setting_value *out);
 bool read_model_options(const struct reading *r, str path, struct json v,
                         struct setting_value *out);
-bool read_actions(const struct reading *r, str path, struct json v);
+bool read_actions(const struct reading *r, str path, struct json v, struct setting_value *out);
 bool read_languages(const struct reading *r, str path, struct json v, struct setting_value *out);
 /* Patterns in the form that settings_excludes wants (exclude.c). */
 bool read_globs(const struct reading *r, str path, struct json v, struct setting_value *out);

@@ -183,6 +183,7 @@ static void start_transfer(struct exchange *x, struct entry *en, const struct ex
     const struct model_info *model = entry_model(en, generate.model);
     generate.thinks = model && (model->abilities & MODEL_THINKS);
     generate.keep_s = x->upstream->keep_s;
+    generate.n_ctx = entry_n_ctx(en, generate.model);
     if (en->e.ops->encode_load) {
         x->model = arena_dup(&x->arena, generate.model);
     }

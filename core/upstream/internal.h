@@ -80,6 +80,7 @@ struct upstream {
     struct loop_timer *probe_timer, *deadline_timer, *load_timer, *soon;
     struct exchange *exchanges; /* uthash, by id */
     struct load *loads;         /* a list: loads under way, and those that failed */
+    struct settings *settings;  /* a reference; NULL until upstream_configure */
     uint64_t keep_s;            /* residency.modelTtl */
     struct upstream_stats stats;
 };
@@ -89,6 +90,8 @@ void upstream_changed(struct upstream *u);     /* on_change in a later turn */
 void upstream_show(struct upstream *u);        /* rebuilds `shown` */
 void upstream_wake_probes(struct upstream *u); /* re-arms the timer for the next look */
 struct entry *upstream_entry(const struct upstream *u, uint64_t id);
+/* modelOptions.numCtx of a model, 0: as the server has it. */
+unsigned entry_n_ctx(const struct entry *en, str model);
 
 /* endpoint.c */
 struct entry *entry_create_configured(struct upstream *u, const struct endpoint_settings *s,

@@ -145,8 +145,10 @@ static void wake_loads(struct upstream *u)
 static enum err encode_load(const struct entry *en, str model, struct http_request *out,
                             struct error *why)
 {
-    struct load_order order = {
-        .model = model, .keep_s = en->upstream->keep_s, .extra_body = en->extra_body};
+    struct load_order order = {.model = model,
+                               .keep_s = en->upstream->keep_s,
+                               .n_ctx = entry_n_ctx(en, model),
+                               .extra_body = en->extra_body};
     return en->e.ops->encode_load(&order, out, why);
 }
 

@@ -40,13 +40,16 @@ struct generate {
     int slot;           /* where the server has slots; -1: any */
     bool thinks;        /* the model does, unless it is told not to; the upstream's to say */
     uint64_t keep_s;    /* how long the model stays loaded unused; 0: as the server likes */
+    unsigned n_ctx;     /* tokens, where the settings give a number: the same in everything that is
+                         * asked of the model, since another one reloads it; 0: as the server has it */
     str extra_body;     /* JSON object whose members join the body; "" for none */
 };
 
 /* Loading a model without asking it anything. Borrowed for the call. */
 struct load_order {
     str model;
-    uint64_t keep_s; /* as in struct generate */
+    uint64_t keep_s; /* as in struct generate, like the others */
+    unsigned n_ctx;
     str extra_body;
 };
 

@@ -49,6 +49,7 @@ void upstream_destroy(struct upstream *u)
     for (size_t i = 0; i < u->n_entries; i++) {
         entry_destroy(u->entries[i]);
     }
+    settings_unref(u->settings);
     http_destroy(u->http);
     loop_timer_destroy(u->probe_timer);
     loop_timer_destroy(u->deadline_timer);
@@ -61,8 +62,11 @@ void upstream_destroy(struct upstream *u)
 
 /* -- configuring -- */
 
-void upstream_configure(struct upstream *u, const struct settings *s)
+void upstream_configure(struct upstream *u, struct settings *s)
 {
+    struct settings *before = u->settings;
+    u->settings = settings_ref(s);
+    settings_unref(before);
     struct entry **old = u->entries;
     size_t n_old = u->n_entries;
     u->entries = NULL;
@@ -87,6 +91,16 @@ void upstream_configure(struct upstream *u, const struct settings *s)
     if (u->may_probe) {
         upstream_probe(u);
     }
+}
+
+unsigned entry_n_ctx(const struct entry *en, str model)
+{
+    struct buf name;
+    buf_init(&name, KIB);
+    buf_appendf(&name, STR_FMT "/" STR_FMT, STR_ARG(en->e.name), STR_ARG(model));
+    unsigned n_ctx = settings_model_options(en->upstream->settings, buf_str(&name))->n_ctx;
+    buf_release(&name);
+    return n_ctx;
 }
 
 static void add_entry(struct upstream *u, struct entry *en)

@@ -58,7 +58,7 @@ struct upstream *upstream_create(struct loop *loop, const struct upstream_option
 void upstream_destroy(struct upstream *u);
 /* Uses the endpoints of `s` (or discovers them where it names none). Endpoints that stay the same
  * keep their state; exchanges with those that go end with ERR_REJECTED. */
-void upstream_configure(struct upstream *u, const struct settings *s);
+void upstream_configure(struct upstream *u, struct settings *s); /* takes a reference */
 /* Looks at every endpoint that is unknown or down, now, unless that was done less than 2 s ago.
  * Until the first call nothing touches the network. */
 void upstream_probe(struct upstream *u);

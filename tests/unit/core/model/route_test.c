@@ -76,7 +76,7 @@ static void put(const char *name, const struct provider_ops *ops, enum endpoint_
 static struct route route_for(const str *names, size_t n, const char *wish)
 {
     struct settings s = {.models_inline = names, .n_models_inline = n};
-    return route_inline(NULL, &s, str_from(wish), false, can_fill);
+    return route_find(NULL, &s, ROLE_INLINE, str_from(wish), can_fill);
 }
 
 static int clear(void **state)
@@ -238,10 +238,11 @@ static void forwarded_model_is_used_only_where_the_user_names_it(void **state)
     assert_true(route_for(bare, 1, "").is_remote);
     struct settings foreign = {
         .models_inline = named, .n_models_inline = 1, .models_inline_is_foreign = true};
-    r = route_inline(NULL, &foreign, STR(""), false, can_fill);
+    r = route_find(NULL, &foreign, ROLE_INLINE, STR(""), can_fill);
     assert_int_equal(r.state, ROUTE_NONE);
     assert_non_null(strstr(r.message, "another machine"));
-    assert_int_equal(route_inline(NULL, &foreign, named[0], false, can_fill).state, ROUTE_READY);
+    assert_int_equal(route_find(NULL, &foreign, ROLE_INLINE, named[0], can_fill).state,
+                     ROUTE_READY);
 }
 
 static void other_name_of_a_model_finds_it(void **state)

@@ -205,7 +205,7 @@ static inline void setup(struct fixture *f)
     (void)snprintf(f->url, sizeof f->url, "http://127.0.0.1:%u", (unsigned)f->server.port);
     f->endpoint = (struct endpoint_settings){
         .name = STR("mine"), .kind = STR("tiny"), .url = str_from(f->url)};
-    f->settings = (struct settings){.endpoints = &f->endpoint, .n_endpoints = 1};
+    f->settings = (struct settings){.n_refs = 1, .endpoints = &f->endpoint, .n_endpoints = 1};
     struct predictor_options predictor_options = PREDICTOR_OPTIONS_INIT;
     f->predictor = predictor_create(f->loop, &predictor_options);
     struct upstream_options options = {providers, f->predictor, on_change, f};

@@ -193,7 +193,7 @@ static void bed_start(struct bed *bed, const char *list)
     bed->endpoint = (struct endpoint_settings){
         .name = STR("mine"), .kind = STR("lazy"), .url = str_from(bed->url)};
     bed->settings = (struct settings){
-        .endpoints = &bed->endpoint, .n_endpoints = 1, .residency_ttl_ms = 600000};
+        .n_refs = 1, .endpoints = &bed->endpoint, .n_endpoints = 1, .residency_ttl_ms = 600000};
     struct upstream_options options = {providers, NULL, on_change, bed};
     bed->upstream = upstream_create(bed->loop, &options);
     upstream_configure(bed->upstream, &bed->settings);
