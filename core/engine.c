@@ -261,7 +261,7 @@ static void depart(struct engine *e, struct asked *a)
     struct prompt_window w;
     struct window_limits limits = leg_limits(a, &r);
     prompt_window_take(&w, a, doc, &limits, model);
-    if (!a->is_again) {
+    if (!a->is_again && !e->options.off.cache) {
         a->boarded =
             flights_board_cached(e->flights, &place, w.hash, a->id, clock_now_us(), &a->flight);
     }
@@ -280,6 +280,9 @@ static void depart(struct engine *e, struct asked *a)
 static bool board_as(struct engine *e, struct asked *a, const struct open_document *doc,
                      uint64_t model, enum answer_source source, const char *name)
 {
+    if (e->options.off.riding) {
+        return false;
+    }
     struct boarding place = engine_place(a, doc, model);
     enum boarded boarded = flights_board(e->flights, &place, a->id, clock_now_us(), &a->flight);
     if (boarded == BOARDED_NONE) {
@@ -341,7 +344,7 @@ static bool send_scout(struct engine *e, struct asked *a, const struct open_docu
         const struct endpoint *ep = upstream_endpoint(e->options.upstream, i);
         own = (ep->ops->capabilities & PROVIDER_IN_PROCESS) ? ep : own;
     }
-    if (own == NULL) {
+    if (own == NULL || e->options.off.predictor) {
         return false;
     }
     struct prompt_window w;

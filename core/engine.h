@@ -77,6 +77,14 @@ struct sink {
     void *user;
 };
 
+/* Mechanisms that are off, so that each one's worth can be measured (tests/bench/traffic); a program
+ * that serves people has them all. */
+struct engine_switches {
+    bool riding;    /* each question asks the model, or the cache, for itself */
+    bool cache;     /* what was answered for the same window isn't found again */
+    bool predictor; /* it is never asked */
+};
+
 struct engine_options {
     struct loop *loop; /* keeps, like all pointers here */
     struct documents *documents;
@@ -86,6 +94,7 @@ struct engine_options {
     /* What people are told has changed: busy, model, loading, message. Not from inside a call. */
     void (*on_status)(void *user);
     void *user;
+    struct engine_switches off;
 };
 struct engine *engine_create(const struct engine_options *options);
 /* Ends open questions with ERR_CANCELLED first. */
