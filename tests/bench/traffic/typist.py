@@ -12,7 +12,7 @@ Typed here: a stretch of a source file, the rest of the file standing around it.
 typo in 2 % of the words' letters and notices it up to three keys later; has brackets and quotes
 closed by the editor on the same line and types over the closers; gets the indentation of a new line
 from the editor; after one line in twelve goes to an earlier one to add or take away something; and
-takes suggestions that are right. What comes out is the stretch as it stands in the file.
+in half of the traces takes suggestions that are right. What comes out is the stretch as it stands in the file.
 
 A trace NAME is NAME.start (the text before) and NAME.steps: "language accepts|types", then one edit
 a line, "gap_ms offset removed cursor text": bytes in decimal, the text with backslash, CR and LF
@@ -33,12 +33,12 @@ sys.path.insert(0, str(HERE.parent))
 from traces import Text, escape  # noqa: E402
 
 TYPO, LINE_JUMP = 0.02, 1 / 12
-# (name, language, places to look for a file; the first that exists and is long enough)
-SOURCES = (("c", "c", [ROOT / "core/request/flight.c"]),
-           ("c-header", "c", ["/usr/include/regex.h", "/usr/include/netdb.h", ROOT / "core/upstream/upstream.h"]),
-           ("python", "python", ["/usr/lib/python3*/argparse.py", "/usr/lib/python3*/textwrap.py",
+# (name, language, whether suggestions are taken, places to look for a file; the first that will do)
+SOURCES = (("c", "c", False, [ROOT / "core/request/flight.c"]),
+           ("c-header", "c", True, ["/usr/include/regex.h", "/usr/include/netdb.h", ROOT / "core/upstream/upstream.h"]),
+           ("python", "python", False, ["/usr/lib/python3*/argparse.py", "/usr/lib/python3*/textwrap.py",
                                  ROOT / "tests/engine/simulator.py"]),
-           ("javascript", "javascript", [ROOT / "editors/vscode/**/*.js", "/usr/share/nodejs/**/lib/*.js",
+           ("javascript", "javascript", True, [ROOT / "editors/vscode/**/*.js", "/usr/share/nodejs/**/lib/*.js",
                                          "/usr/lib/node_modules/npm/lib/**/*.js", "/usr/share/javascript/**/*.js",
                                          "/usr/share/doc/**/*.js"]))
 # Gaps between keys of the recording in json-crdt-blog-post, ms, at these shares of all.
@@ -191,6 +191,12 @@ class Typist:
         return 0
 
 
+def is_typeable(text, least):
+    """Long enough, no lines that a program wrote, no control characters: nobody types those, and no model may."""
+    return (len(text) >= least and max(map(len, text.split("\n"))) < 200
+            and all(c.isprintable() or c in "\n\t" for c in text))
+
+
 def find_source(patterns, least):
     for pattern in patterns:
         for path in sorted(glob.glob(str(pattern), recursive=True)):
@@ -198,7 +204,7 @@ def find_source(patterns, least):
                 text = pathlib.Path(path).read_text(encoding="utf-8").replace("\r\n", "\n")
             except (OSError, UnicodeDecodeError):
                 continue
-            if len(text) >= least and max(map(len, text.split("\n"))) < 200:
+            if is_typeable(text, least):
                 return path, text
     return None, ""
 
@@ -234,13 +240,13 @@ def main():
         language = "rust" if "rust" in name else "latex" if "paper" in name else "markdown"
         recorded(trace, name, o.edits, gaps).write(o.out, name, f"{language} types")
         print(name)
-    for name, language, patterns in SOURCES:
+    for name, language, accepts, patterns in SOURCES:
         path, source = find_source(patterns, o.edits)
         if path is None:
             print(f"typist.py: no file to type for {name}", file=sys.stderr)
             continue
         rng = random.Random(f"{o.seed} {name}")
-        typed(source, o.edits, Gaps(known, rng), rng).write(o.out, name, f"{language} accepts")
+        typed(source, o.edits, Gaps(known, rng), rng).write(o.out, name, f"{language} {'accepts' if accepts else 'types'}")
         print(name)
         print(f"typist.py: {name} is {path}", file=sys.stderr)
 
