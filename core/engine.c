@@ -237,6 +237,19 @@ static void do_without(struct engine *e, struct asked *a, const struct route *r)
     }
 }
 
+/* Whether the take-off waits, since the next key is likely to make it unnecessary. */
+static bool must_hold(struct engine *e, struct asked *a)
+{
+    uint64_t until_us = rhythm_hold_us(e, a);
+    if (until_us <= clock_now_us()) {
+        return false;
+    }
+    a->hold_us = until_us;
+    a->state = ASKED_HOLDING;
+    e->stats.n_held++;
+    return true;
+}
+
 /* Takes off to the model, if one is there. */
 static void depart(struct engine *e, struct asked *a)
 {
@@ -271,6 +284,8 @@ static void depart(struct engine *e, struct asked *a)
         memcpy(a->model_name, r.name, sizeof(a->model_name));
         trace_why(&e->trace, a->trace, "cached: flight %llu", (unsigned long long)a->flight);
         engine_queue(e, a);
+    } else if (must_hold(e, a)) {
+        trace_why(&e->trace, a->trace, "waits for the next key");
     } else {
         leg_start(e, a, doc, &r, &w);
     }
@@ -416,6 +431,7 @@ static void consider_riding(struct engine *e, struct asked *a, uint64_t now_us)
     }
     size_t n = view.is_waiting ? 0 : due(a, &view, now_us);
     if (n > 0) {
+        ahead_on_answer(e, a, &view, n, now_us);
         engine_finish(e, a, fit_less_closers(str_sub(view.text, 0, n), view.closers), false, NULL);
     } else if (view.has_landed && a->is_explicit && a->boarded != BOARDED_NONE) {
         trace_why(&e->trace, a->trace, "nothing was there, asking again");
@@ -458,10 +474,22 @@ static void consider_waiting(struct engine *e, struct asked *a, uint64_t now_us)
     }
 }
 
+static void consider_holding(struct engine *e, struct asked *a, uint64_t now_us)
+{
+    if (now_us >= a->hard_us) {
+        finish_silent(e, a);
+    } else if (now_us >= a->hold_us) {
+        depart(e, a);
+    }
+}
+
 static void consider(struct engine *e, struct asked *a, uint64_t now_us)
 {
     switch (a->state) {
     case ASKED_SCOUTING:
+        break;
+    case ASKED_HOLDING:
+        consider_holding(e, a, now_us);
         break;
     case ASKED_WAITING:
         consider_waiting(e, a, now_us);
@@ -525,11 +553,13 @@ static void on_timer(void *user)
     HASH_ITER(hh, e->asked, a, next)
     {
         bool is_late = now_us >= a->budget_us && !a->was_late;
-        if (is_late || now_us >= a->hard_us) {
-            a->was_late = true;
+        bool is_held = a->state == ASKED_HOLDING && now_us >= a->hold_us;
+        if (is_late || is_held || now_us >= a->hard_us) {
+            a->was_late = a->was_late || now_us >= a->budget_us;
             consider(e, a, now_us);
         }
     }
+    ahead_tick(e, now_us);
     lessons_tick(e, now_us);
     flights_tick(e->flights, now_us);
     engine_note_busy(e);
@@ -541,8 +571,10 @@ void engine_arm(struct engine *e)
     uint64_t at_us = flights_next_us(e->flights);
     for (const struct asked *a = e->asked; a != NULL; a = a->hh.next) {
         uint64_t own_us = a->was_late ? a->hard_us : a->budget_us;
+        own_us = a->state == ASKED_HOLDING && a->hold_us < own_us ? a->hold_us : own_us;
         at_us = own_us < at_us ? own_us : at_us;
     }
+    at_us = e->ahead.due_us < at_us ? e->ahead.due_us : at_us;
     uint64_t lesson_us = lessons_next_us(e);
     loop_timer_set(e->timer, lesson_us < at_us ? lesson_us : at_us);
 }
@@ -555,6 +587,7 @@ static void cancel(struct engine *e, struct asked *a, const char *ended_as, uint
         return;
     }
     flights_leave(e->flights, a->id, false, now_us);
+    e->stats.n_held_off += a->state == ASKED_HOLDING;
     a->state = ASKED_CANCELLED;
     a->ended_as = ended_as;
     engine_queue(e, a);
@@ -569,7 +602,9 @@ static void on_document(const struct open_document *doc, const struct edit *edit
             cancel(e, a, edit != NULL ? "superseded" : "cancelled", now_us);
         }
     }
+    ahead_forget(e, doc->id);
     if (edit != NULL) {
+        rhythm_on_edit(e, doc->id, edit, now_us);
         flights_on_edit(e->flights, doc, edit, now_us);
         if (lesson_on_edit(e, doc->id, now_us)) {
             engine_arm(e);
@@ -694,6 +729,7 @@ struct engine *engine_create(const struct engine_options *options)
     e->timer = loop_timer_create(options->loop, on_timer, e);
     e->tether = xcalloc(1, sizeof(*e->tether));
     e->tether->engine = e;
+    ahead_init(e);
     documents_observe(options->documents, on_document, e);
     return e;
 }
@@ -712,6 +748,7 @@ void engine_destroy(struct engine *e)
     legs_release(e);
     flights_destroy(e->flights);
     lessons_release(e);
+    ahead_release(e);
     loop_timer_destroy(e->timer);
     settings_unref(e->settings);
     e->tether->engine = NULL;

@@ -77,12 +77,15 @@ struct sink {
     void *user;
 };
 
-/* Mechanisms that are off, so that each one's worth can be measured (tests/bench/traffic); a program
- * that serves people has them all. */
+/* Mechanisms that are off, so that each one's worth can be measured (tests/bench/traffic); a
+ * program that serves people has them all. */
 struct engine_switches {
     bool riding;    /* each question asks the model, or the cache, for itself */
     bool cache;     /* what was answered for the same window isn't found again */
     bool predictor; /* it is never asked */
+    bool hold;      /* a take-off doesn't wait for the next key after a deletion */
+    bool fill;      /* a flight ends at its second line, blank or not */
+    bool ahead;     /* a text that is nearly used up isn't continued before somebody asks */
 };
 
 struct engine_options {
@@ -129,6 +132,9 @@ struct engine_stats {
     uint64_t n_questions, n_shown, n_empty, n_superseded, n_cancelled, n_failed;
     uint64_t n_from_model, n_from_predictor, n_suppressed;
     uint64_t n_accepted, n_accepted_bytes, n_shown_bytes;
+    uint64_t n_held;                  /* take-offs that waited for the next key */
+    uint64_t n_held_off;              /* of them those that it made unnecessary */
+    uint64_t n_ahead, n_ahead_wanted; /* texts continued before somebody asked; that were read on */
     struct histogram first, total, own; /* own: from the byte that completes a unit to on_done */
 };
 const struct engine_stats *engine_stats(const struct engine *e);

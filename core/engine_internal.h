@@ -1,6 +1,7 @@
 /* engine_internal.h - what the files of the engine share: engine.c asks and answers, leg.c flies,
  * place.c looks at the place, lesson.c lets the predictor learn, supply.c sends for models,
- * converse.c has the questions that a person asks. */
+ * rhythm.c and ahead.c decide when a model is asked, converse.c has the questions that a person
+ * asks. */
 #ifndef CRUCIBLE_ENGINE_INTERNAL_H
 #define CRUCIBLE_ENGINE_INTERNAL_H
 
@@ -21,6 +22,7 @@
 
 enum asked_state {
     ASKED_SCOUTING, /* the predictor is being asked */
+    ASKED_HOLDING,  /* the next key is likely to come before an answer would: until hold_us */
     ASKED_WAITING,  /* for a model that loads, or for the first look at the endpoints */
     ASKED_RIDING,   /* aboard a flight */
     ASKED_REFUSED,  /* will be answered with silence, trace says why */
@@ -57,7 +59,8 @@ struct asked {
     struct sink sink;
     uint64_t trace;
     uint64_t asked_us, budget_us, hard_us, first_us;
-    bool was_late; /* the budget has passed and was noted */
+    uint64_t hold_us; /* where ASKED_HOLDING */
+    bool was_late;    /* the budget has passed and was noted */
     uint64_t flight;
     enum boarded boarded;
     enum answer_source source;
@@ -73,12 +76,37 @@ struct asked {
 struct leg {
     uint64_t exchange;
     uint64_t flight;
-    bool is_chat; /* a person waits for the whole of it */
+    bool is_chat;       /* a person waits for the whole of it */
+    unsigned max_lines; /* lines with something on them that are enough; 0: the trimmer knows */
     struct trim *trim;
     struct buf clean; /* all clean text so far */
     uint64_t began_us;
+    bool has_begun; /* to answer */
     char name[128]; /* "endpoint/model" */
     UT_hash_handle hh;
+};
+
+/* How the person types, and how fast the model begins to answer: rhythm.c. */
+struct rhythm {
+    uint64_t document;
+    uint64_t edited_us; /* the newest edit */
+    bool is_erasing;    /* it took away more than it put in */
+    uint64_t gap_us;    /* from a deletion to the next edit, smoothed; 0: not known yet */
+    uint64_t first_us;  /* from asking a model to its first text, smoothed; 0: not known yet */
+};
+
+/* The place whose text may be continued before somebody asks: ahead.c. */
+struct ahead {
+    uint64_t due_us; /* CLOCK_NEVER: there is none */
+    uint64_t document, flight;
+    size_t cursor;
+    struct buf rest; /* what is shown there, to the end of the flight's text */
+    size_t end_at;   /* the length of that text */
+    bool is_multiline;
+    struct settings *settings; /* a reference of its own, where there is a place */
+    uint64_t newest_flight;    /* that was continued; 0: none */
+    size_t newest_at;          /* the length of its text then */
+    double worth;              /* the share of continued texts that were read on, smoothed */
 };
 
 /* Lets a posted turn find out that the engine has gone. */
@@ -108,6 +136,8 @@ struct engine {
     uint64_t *queue; /* ids of questions to look at in the next turn */
     size_t n_queue, cap_queue;
     uint64_t byte_us; /* when the bytes being handled came; 0 outside */
+    struct rhythm rhythm;
+    struct ahead ahead;
     struct trace trace;
     struct engine_stats stats;
     bool was_busy;
@@ -168,6 +198,23 @@ uint64_t lessons_next_us(const struct engine *e);
 void lessons_tick(struct engine *e, uint64_t now_us);
 void lessons_release(struct engine *e);
 
+/* -- rhythm.c -- */
+void rhythm_on_edit(struct engine *e, uint64_t document, const struct edit *edit, uint64_t now_us);
+/* A model has begun to answer, so long after it was asked. */
+void rhythm_on_first(struct engine *e, uint64_t first_us);
+/* Until when a take-off for the question waits; a time that has passed for not at all. */
+uint64_t rhythm_hold_us(const struct engine *e, const struct asked *a);
+
+/* -- ahead.c -- */
+void ahead_init(struct engine *e);
+void ahead_release(struct engine *e);
+/* The question is about to be answered with the first `n` bytes of the view's text. */
+void ahead_on_answer(struct engine *e, const struct asked *a, const struct flight_view *view,
+                     size_t n, uint64_t now_us);
+/* Whatever was planned for the document isn't wanted any more. */
+void ahead_forget(struct engine *e, uint64_t document);
+void ahead_tick(struct engine *e, uint64_t now_us);
+
 /* -- leg.c -- */
 /* What would be sent for a question. */
 struct prompt_window {
@@ -188,6 +235,10 @@ uint64_t leg_model(const struct route *r);
 /* Takes off with the question aboard and starts the exchange. */
 void leg_start(struct engine *e, struct asked *a, const struct open_document *doc,
                const struct route *r, const struct prompt_window *w);
+/* Has the text of a flight that has landed cut continued; `a` stands at its end, what isn't in the
+ * document being its selection. False where it can't be. */
+bool leg_continue(struct engine *e, const struct asked *a, const struct open_document *doc,
+                  const struct route *r, const struct prompt_window *w, uint64_t flight);
 /* The same for a chat: takes off by `key`, and sends what is said. False where it may not be sent;
  * *why says so then. */
 bool leg_start_chat(struct engine *e, struct asked *a, const struct route *r, uint64_t key,

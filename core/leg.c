@@ -22,7 +22,7 @@
 #define CHAT_FIRST_TOKEN_US SEC_TO_US(180) /* a CPU reads a long prompt */
 #define CHAT_TOTAL_US       SEC_TO_US(600)
 #define CHAT_MAX_SAME       12u
-#define LINE_MAX_LINES      2u /* one unit past what is shown */
+#define LINE_MAX_LINES      2u /* one unit past what is shown; blank ones don't count */
 #define BLOCK_MAX_LINES     24u
 #define MAX_RIDERS          64u
 #define DEFAULT_TEMPERATURE 0.1
@@ -255,6 +255,19 @@ static struct leg *leg_find(struct engine *e, uint64_t exchange)
     return leg;
 }
 
+/* Whether as many lines have come as a place that calls for a line is given. */
+static bool has_enough(const struct leg *leg)
+{
+    str rest = buf_str(&leg->clean);
+    str line;
+    unsigned n = 0;
+    while (leg->max_lines > 0 && str_next(&rest, '\n', &line)) {
+        bool is_whole = rest.ptr != NULL || trim_is_at_line_end(leg->trim);
+        n += is_whole && str_trim(line).len > 0;
+    }
+    return leg->max_lines > 0 && n >= leg->max_lines;
+}
+
 static void feed(struct engine *e, struct leg *leg, size_t n_before)
 {
     str all = buf_str(&leg->clean);
@@ -270,14 +283,22 @@ static void on_text(uint64_t exchange, str utf8, void *user)
         return;
     }
     e->byte_us = clock_now_us();
+    if (!leg->has_begun) {
+        leg->has_begun = true;
+        rhythm_on_first(e, e->byte_us - leg->began_us);
+    }
     size_t n_before = leg->clean.len;
     trim_feed(leg->trim, utf8, &leg->clean);
     feed(e, leg, n_before);
     uint64_t flight = leg->flight;
     enum trim_end ended = trim_ended(leg->trim);
-    if (ended != TRIM_OPEN) {
+    bool is_enough = has_enough(leg);
+    if (ended != TRIM_OPEN || is_enough) {
         log_debug(LOG_FLIGHT, "flight=%llu ended: %s", (unsigned long long)flight,
-                  trim_end_reason(ended));
+                  is_enough ? "enough" : trim_end_reason(ended));
+        if (!leg->is_chat && (is_enough || ended == TRIM_LIMIT)) {
+            flights_note_cut(e->flights, flight);
+        }
         exchange_cancel(e->options.upstream, exchange);
         bool is_complete = is_whole(e, leg, FINISH_STOP);
         leg_free(e, leg);
@@ -313,6 +334,9 @@ static void on_done(uint64_t exchange, const struct generate_end *end, double co
         trim_finish(leg->trim, is_cut, &leg->clean);
         feed(e, leg, n_before);
         bool is_complete = is_whole(e, leg, end->reason);
+        if (!leg->is_chat && end->reason == FINISH_LENGTH) {
+            flights_note_cut(e->flights, flight);
+        }
         leg_free(e, leg);
         flights_land(e->flights, flight, is_complete, now_us);
         engine_look(e, flight);
@@ -324,15 +348,25 @@ static void on_done(uint64_t exchange, const struct generate_end *end, double co
 
 /* -- taking off -- */
 
-static struct trim *make_trim(const struct asked *a, const struct open_document *doc,
-                              const struct prompt_window *w)
+static bool counts_lines(const struct engine *e, const struct asked *a)
+{
+    return a->is_multiline && a->unit == UNIT_LINE && !e->options.off.fill;
+}
+
+static struct trim *make_trim(const struct engine *e, const struct asked *a,
+                              const struct open_document *doc, const struct prompt_window *w)
 {
     struct buf scratch;
     buf_init(&scratch, WINDOW_MAX_BYTES);
     size_t line = document_line_start(doc->text, document_line_at(doc->text, a->cursor));
     size_t from = a->cursor - line > WINDOW_MAX_BYTES / 2 ? a->cursor : line;
-    unsigned lines = a->unit == UNIT_BLOCK ? BLOCK_MAX_LINES : LINE_MAX_LINES;
-    struct trim_spec spec = {.line_before = document_slice(doc->text, from, a->cursor, &scratch),
+    bool is_block = a->unit == UNIT_BLOCK || counts_lines(e, a);
+    unsigned lines = is_block ? BLOCK_MAX_LINES : LINE_MAX_LINES;
+    str before = document_slice(doc->text, from, a->cursor, &scratch);
+    if (a->selected.len > 0 && a->selected_start == a->cursor) { /* what a text goes on from */
+        before = str_after_last(buf_str(&w->prefix), '\n');
+    }
+    struct trim_spec spec = {.line_before = before,
                              .suffix = buf_str(&w->suffix),
                              .is_multiline = a->is_multiline,
                              .max_lines = a->is_multiline ? lines : 1,
@@ -355,24 +389,38 @@ static uint64_t take_off(struct engine *e, struct asked *a, const struct open_do
     return flights_take_off(e->flights, &spec, a->id, now_us);
 }
 
-/* The exchange of a flight that has just taken off with `a` aboard. Takes `trim`. */
-static void leg_begin(struct engine *e, struct asked *a, const struct route *r, uint64_t flight,
-                      struct trim *trim, const struct exchange_spec *spec)
+/* The exchange of a flight that has just taken off for `a`. Takes `trim`. */
+static void leg_begin(struct engine *e, const struct asked *a, const struct route *r,
+                      uint64_t flight, struct trim *trim, const struct exchange_spec *spec)
 {
     struct exchange_sink sink = {.on_text = on_text, .on_done = on_done, .user = e};
     struct leg *leg = xcalloc(1, sizeof(*leg));
     leg->trim = trim;
     leg->is_chat = a->kind == QUESTION_CHAT;
+    leg->max_lines = counts_lines(e, a) ? LINE_MAX_LINES : 0;
     buf_init(&leg->clean, FLIGHT_MAX_TEXT_BYTES);
     leg->began_us = clock_now_us();
     memcpy(leg->name, r->name, sizeof(leg->name));
     leg->flight = flight;
     leg->exchange = exchange_start(e->options.upstream, spec, &sink);
     HASH_ADD(hh, e->legs, exchange, sizeof(leg->exchange), leg);
+}
+
+static void ride(struct asked *a, const struct route *r, uint64_t flight)
+{
     a->flight = flight;
     a->state = ASKED_RIDING;
     a->source = ANSWER_MODEL;
     memcpy(a->model_name, r->name, sizeof(a->model_name));
+}
+
+static struct exchange_spec exchange_of(const struct route *r, const struct outgoing *out,
+                                        uint64_t now_us)
+{
+    return (struct exchange_spec){.endpoint = r->endpoint,
+                                  .generate = out->generate,
+                                  .first_token_us = now_us + FIRST_TOKEN_US,
+                                  .total_us = now_us + TOTAL_US};
 }
 
 void leg_start(struct engine *e, struct asked *a, const struct open_document *doc,
@@ -381,16 +429,30 @@ void leg_start(struct engine *e, struct asked *a, const struct open_document *do
     uint64_t now_us = clock_now_us();
     struct outgoing out = {.family = NULL};
     outgoing_fill(&out, a, r, w, doc);
-    struct exchange_spec spec = {.endpoint = r->endpoint,
-                                 .generate = out.generate,
-                                 .first_token_us = now_us + FIRST_TOKEN_US,
-                                 .total_us = now_us + TOTAL_US};
+    struct exchange_spec spec = exchange_of(r, &out, now_us);
     uint64_t flight = take_off(e, a, doc, w, leg_model(r), false, now_us);
-    leg_begin(e, a, r, flight, make_trim(a, doc, w), &spec);
+    leg_begin(e, a, r, flight, make_trim(e, a, doc, w), &spec);
+    ride(a, r, flight);
     trace_why(&e->trace, a->trace, "flight %llu to %s, %zu+%zu bytes", (unsigned long long)flight,
               r->name, w->prefix.len, w->suffix.len);
     outgoing_release(&out);
     engine_note_busy(e);
+}
+
+bool leg_continue(struct engine *e, const struct asked *a, const struct open_document *doc,
+                  const struct route *r, const struct prompt_window *w, uint64_t flight)
+{
+    uint64_t now_us = clock_now_us();
+    if (!flights_continue(e->flights, flight, now_us)) {
+        return false;
+    }
+    struct outgoing out = {.family = NULL};
+    outgoing_fill(&out, a, r, w, doc);
+    struct exchange_spec spec = exchange_of(r, &out, now_us);
+    leg_begin(e, a, r, flight, make_trim(e, a, doc, w), &spec);
+    outgoing_release(&out);
+    engine_note_busy(e);
+    return true;
 }
 
 /* -- chats -- */
@@ -450,6 +512,7 @@ bool leg_start_chat(struct engine *e, struct asked *a, const struct route *r, ui
                                  .max_bytes = FLIGHT_MAX_TEXT_BYTES / 2};
         uint64_t flight = flights_take_off_keyed(e->flights, key, a->id, now_us);
         leg_begin(e, a, r, flight, trim_create(&trim), &spec);
+        ride(a, r, flight);
         trace_why(&e->trace, a->trace, "flight %llu to %s, %zu bytes", (unsigned long long)flight,
                   r->name, out.generate.prompt.len);
         engine_note_busy(e);
@@ -466,7 +529,7 @@ void leg_embedded(struct engine *e, struct asked *a, const struct open_document 
     struct window_limits limits = WINDOW_LIMITS_WIDE;
     prompt_window_take(&w, a, doc, &limits, model);
     a->flight = take_off(e, a, doc, &w, model, true, now_us);
-    struct trim *trim = make_trim(a, doc, &w);
+    struct trim *trim = make_trim(e, a, doc, &w);
     struct buf clean;
     buf_init(&clean, FLIGHT_MAX_TEXT_BYTES);
     trim_feed(trim, buf_str(&a->standby), &clean);

@@ -33,7 +33,9 @@ struct flight {
     bool is_complete; /* landed by itself */
     bool is_pure;     /* the window it was asked with hasn't changed under it */
     bool is_multiline;
-    bool is_keyed; /* belongs to no place: window_hash is its key */
+    bool is_keyed;     /* belongs to no place: window_hash is its key */
+    bool is_cut;       /* ended at a limit: there is more */
+    bool is_continued; /* flies with a text that has landed before */
     uint64_t model;
     uint64_t window_hash;
     struct lane *lane; /* its document's list while it has marks; else NULL */
@@ -394,10 +396,28 @@ static void set_marks(struct flights *f, struct flight *fl, const struct flight_
     memcpy(fl->near_after, after.ptr, after.len);
 }
 
+/* A flight that was continued has landed as before. */
+static void settle(struct flights *f, struct flight *fl)
+{
+    fl->state = LANDED;
+    fl->is_continued = false;
+    fl->grace_us = CLOCK_NEVER;
+    f->stats.n_flying--;
+    f->stats.n_landed++;
+    if (fl->n_riders == 0 && fl->lane == NULL && !fl->is_cached) {
+        flight_free(f, fl);
+    }
+}
+
 static void abort_flight(struct flights *f, struct flight *fl)
 {
     uint64_t id = fl->id;
-    flight_free(f, fl);
+    if (fl->is_continued) {
+        fl->is_cut = true; /* as it was: it may be continued another time */
+        settle(f, fl);
+    } else {
+        flight_free(f, fl);
+    }
     f->stats.n_aborted++;
     f->options.on_abort(id, f->options.user);
 }
@@ -516,7 +536,9 @@ void flights_land(struct flights *f, uint64_t flight, bool is_complete, uint64_t
         return;
     }
     fl->state = LANDED;
+    is_complete = is_complete || fl->is_continued; /* what landed before was */
     fl->is_complete = is_complete;
+    fl->is_continued = false;
     fl->landed_us = fl->used_us = now_us;
     fl->grace_us = CLOCK_NEVER;
     f->stats.n_flying--;
@@ -536,10 +558,40 @@ void flights_land(struct flights *f, uint64_t flight, bool is_complete, uint64_t
 void flights_drop(struct flights *f, uint64_t flight)
 {
     struct flight *fl = find(f, flight);
-    if (fl != NULL) {
-        riders_free(f, fl);
+    if (fl == NULL) {
+        return;
+    }
+    riders_free(f, fl);
+    if (fl->is_continued) {
+        settle(f, fl);
+    } else {
         flight_free(f, fl);
     }
+}
+
+void flights_note_cut(struct flights *f, uint64_t flight)
+{
+    struct flight *fl = find(f, flight);
+    if (fl != NULL) {
+        fl->is_cut = true;
+    }
+}
+
+bool flights_continue(struct flights *f, uint64_t flight, uint64_t now_us)
+{
+    struct flight *fl = find(f, flight);
+    if (fl == NULL || fl->state != LANDED || !fl->is_complete || !fl->is_cut || fl->is_keyed ||
+        fl->lane == NULL) {
+        return false;
+    }
+    fl->state = FLYING;
+    fl->is_continued = true;
+    fl->is_cut = false;
+    fl->grace_us = fl->n_riders > 0 ? CLOCK_NEVER : now_us + FLIGHT_AGREE_US;
+    f->stats.n_flying++;
+    f->stats.n_landed--;
+    f->stats.n_continued++;
+    return true;
 }
 
 /* -- riders -- */
@@ -560,6 +612,7 @@ struct flight_view flights_view(struct flights *f, uint64_t rider)
     const struct flight *fl = r->flight;
     struct flight_view view = {.has_landed = fl->state == LANDED,
                                .is_complete = fl->state == LANDED && fl->is_complete,
+                               .is_cut = fl->is_cut,
                                .is_line_whole = fl->is_line_whole || fl->state == LANDED};
     size_t rest = 0;
     switch (fit_typed(buf_str(&fl->text), buf_str(&r->typed), view.has_landed, &rest)) {
@@ -573,6 +626,7 @@ struct flight_view flights_view(struct flights *f, uint64_t rider)
         break;
     }
     view.text = str_sub(buf_str(&fl->text), rest, fl->text.len);
+    view.text_at = rest;
     view.closers = buf_str(&r->closers);
     return view;
 }

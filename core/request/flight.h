@@ -6,6 +6,7 @@
  *     take_off ──▶ FLYING ──land(complete)──▶ LANDED  (serves its document; cached by its window)
  *                    │  └────land(error)────▶ gone, riders hear the error
  *                    └─no riders and no agreement: grace ─▶ gone, on_abort
+ *     LANDED, cut ──continue──▶ FLYING again, with the text it has; aborted or failed: LANDED
  *
  * The boarding rule (flight_board), with U the text from the anchor to the cursor, the popup's
  * selection substituted:
@@ -56,13 +57,15 @@ struct flight_view {
     bool is_line_whole; /* the last line of `text` is complete */
     bool has_landed;
     bool is_complete; /* landed, and not broken off */
+    bool is_cut;      /* it ended at a limit of ours */
+    size_t text_at;   /* where `text` begins in the flight's text */
 };
 
 struct flights_options {
     unsigned cache_entries; /* landed flights kept */
     size_t cache_bytes;     /* of their texts */
     uint64_t cache_ttl_us;
-    /* The flight's exchange should be closed: nobody wants its text, and the flight is gone. Only
+    /* The flight's exchange should be closed: nobody wants its text. Only
      * from flights_take_off, flights_on_close and flights_tick. */
     void (*on_abort)(uint64_t flight, void *user);
     void *user;
@@ -103,7 +106,13 @@ void flights_feed(struct flights *f, uint64_t flight, str clean, bool is_line_wh
 /* Nothing more will come. is_complete: the text ended by itself or at a limit, so it may serve
  * later requests too; otherwise it broke off and only its riders see it. */
 void flights_land(struct flights *f, uint64_t flight, bool is_complete, uint64_t now_us);
-/* It failed: gone; its riders have left. */
+/* The text ends, or is about to, at a limit of ours: there is more where it came from. */
+void flights_note_cut(struct flights *f, uint64_t flight);
+/* One that has landed cut takes off again: it is fed further, and whoever rides it to its end waits
+ * for more. Where that is aborted or dropped it has landed as before. Its stay in the air without
+ * riders is as after an answer. False where it can't. */
+bool flights_continue(struct flights *f, uint64_t flight, uint64_t now_us);
+/* It failed: gone, or landed as before; its riders have left. */
 void flights_drop(struct flights *f, uint64_t flight);
 
 /* What the rider gets; has_left for unknown riders. */
@@ -127,7 +136,8 @@ void flights_clear_cache(struct flights *f);
 
 struct flights_stats {
     size_t n_flying, n_landed, n_bytes;
-    uint64_t n_taken_off, n_boarded_flying, n_boarded_landed, n_boarded_cached, n_aborted;
+    uint64_t n_taken_off, n_boarded_flying, n_boarded_landed, n_boarded_cached, n_aborted,
+        n_continued;
 };
 struct flights_stats flights_stats(const struct flights *f);
 

@@ -162,9 +162,10 @@ static void rider_text(uint64_t job, str text, void *user)
     (void)user;
     bool is_done;
     str said = server_text(job, &is_done);
-    unsigned n_lines = 0;
-    for (size_t i = 0; i < said.len; i++) {
-        n_lines += said.ptr[i] == '\n';
+    unsigned n_lines = 0; /* with something on them */
+    str rest = said, line;
+    while (str_next(&rest, '\n', &line)) {
+        n_lines += rest.ptr != NULL && str_trim(line).len > 0;
     }
     if (n_lines >= own.max_lines) {
         server_cancel(job);
@@ -266,5 +267,11 @@ const struct policy policies[] = {
     {.name = "  without riding", OURS, .off = {.riding = true}},
     {.name = "  without the cache", OURS, .off = {.cache = true}},
     {.name = "  without the predictor", OURS, .off = {.predictor = true}},
+    {.name = "  without holding", OURS, .off = {.hold = true}},
+    {.name = "  without filling", OURS, .off = {.fill = true}},
+    {.name = "  without going ahead", OURS, .off = {.ahead = true}},
+    {.name = "  with none of the last three",
+     OURS,
+     .off = {.hold = true, .fill = true, .ahead = true}},
 };
 const size_t n_policies = sizeof policies / sizeof *policies;

@@ -54,13 +54,17 @@ void answer_shown(const struct place *place, str text, size_t n_replace)
     buf_release(&after);
 }
 
-/* The editor hears of a change that has been made. */
+/* The editor hears of a change that has been made. Edits of one moment are one change to it. */
 static void after_step(const struct step *s)
 {
+    const struct typing *t = now.place.trace;
     if (now.policy->on_step != NULL) {
         now.policy->on_step(s, &now.place);
     }
     world_turn();
+    if (now.place.state < t->n && t->steps[now.place.state].gap_us == 0) {
+        return;
+    }
     if (now.client->delay_us == 0) {
         now.policy->ask(&now.place);
     } else {

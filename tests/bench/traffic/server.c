@@ -25,6 +25,7 @@ struct job {
     enum job_state state;
     char *text; /* owned: all that will be said */
     size_t len, given;
+    size_t lead; /* bytes of the text that an earlier answer said */
     unsigned n_tokens;
     bool is_cut; /* by the limit of tokens */
     char before[NEAR_BYTES], after[NEAR_BYTES];
@@ -104,7 +105,32 @@ static void keep_near(struct job *j, const struct job_spec *spec)
     memcpy(j->after, spec->after.ptr, j->n_after);
 }
 
-uint64_t server_ask(const struct job_spec *spec)
+static size_t typed_since(const struct job *j, str before, str text);
+static bool is_after_same(const struct job *j, str after);
+
+/* An answer that goes on from one that was given is one with it: its place is that one's, and what
+ * was said there comes first. */
+static void join(struct job *j, const struct job_spec *spec, struct buf *text)
+{
+    for (size_t i = server.n - 1; i-- > 0;) {
+        const struct job *p = &server.jobs[i];
+        size_t typed = p->given > 0 && is_after_same(p, spec->after)
+                           ? typed_since(p, spec->before, spec->lead)
+                           : SIZE_MAX;
+        if (typed != SIZE_MAX) {
+            buf_append(text, str_sub(spec->before, spec->before.len - typed, spec->before.len));
+            buf_append(text, spec->lead);
+            memcpy(j->before, p->before, p->n_before);
+            memcpy(j->after, p->after, p->n_after);
+            j->n_before = p->n_before;
+            j->n_after = p->n_after;
+            break;
+        }
+    }
+    j->lead = j->given = text->len;
+}
+
+static struct job *add_job(const struct job_spec *spec)
 {
     if (server.n == server.cap) {
         server.cap = server.cap ? server.cap * 2 : 1024;
@@ -114,6 +140,12 @@ uint64_t server_ask(const struct job_spec *spec)
     *j = (struct job){.spec = *spec, .text = xstrndup(spec->truth.ptr, spec->truth.len)};
     j->len = spec->truth.len;
     j->is_cut = spec->truth.len + TOKEN_BYTES > TRUTH_BYTES;
+    return j;
+}
+
+uint64_t server_ask(const struct job_spec *spec)
+{
+    struct job *j = add_job(spec);
     keep_near(j, spec);
     if (spec->is_own) {
         j->state = JOB_OVER;
@@ -125,6 +157,16 @@ uint64_t server_ask(const struct job_spec *spec)
     if (spec->stops_at_line && eol != SIZE_MAX) {
         j->len = eol;
         j->is_cut = false;
+    }
+    if (spec->lead.len > 0) {
+        struct buf text;
+        buf_init(&text, 1u << 20);
+        join(j, spec, &text);
+        buf_append(&text, str_of(j->text, j->len));
+        xfree(j->text);
+        j->text = xstrndup(text.ptr, text.len);
+        j->len = text.len;
+        buf_release(&text);
     }
     return server.n;
 }
@@ -278,7 +320,7 @@ bool server_note_shown(str before, str text, str after)
 {
     for (size_t i = server.n; i-- > 0;) {
         struct job *j = &server.jobs[i];
-        if (j->given == 0 || !is_after_same(j, after)) {
+        if (j->given == j->lead || !is_after_same(j, after)) {
             continue;
         }
         size_t typed = typed_since(j, before, text);
@@ -304,7 +346,8 @@ struct server_count server_count(void)
         }
         c.n_requests++;
         c.n_tokens += j->n_tokens;
-        size_t shown = j->shown_to - j->shown_from + TOKEN_BYTES - 1;
+        size_t from = j->shown_from > j->lead ? j->shown_from : j->lead;
+        size_t shown = j->shown_to > from ? j->shown_to - from + TOKEN_BYTES - 1 : 0;
         uint64_t n_shown = shown / TOKEN_BYTES;
         c.n_unshown += n_shown < j->n_tokens ? j->n_tokens - n_shown : 0;
     }

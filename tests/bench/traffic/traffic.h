@@ -51,6 +51,7 @@ bool step_inside(const struct step *s, size_t anchor, struct buf *text, size_t *
 /* -- server.c: one slot, 200 ms to the first token, 20 ms a token, and it knows the truth -- */
 struct job_spec {
     str truth;
+    str lead; /* text that the answer goes on from, though it doesn't stand in the document */
     str before, after;  /* the document around the place: up to NEAR_BYTES each are kept */
     unsigned max_lines; /* line ends after which the asker hangs up; 0: it does so itself */
     bool stops_at_line; /* a stop string */

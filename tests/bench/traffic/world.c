@@ -91,6 +91,38 @@ static uint64_t ask_predictor(const struct exchange_spec *spec, const struct exc
     return own->exchange;
 }
 
+/* What of the text that is sent doesn't stand before the person's cursor: what a text is continued
+ * from. Slice of `prefix`. */
+static str lead_of(str prefix)
+{
+    size_t n = where->cursor < 64 ? where->cursor : 64;
+    struct buf near;
+    buf_init(&near, 64);
+    document_copy(where->doc->text, where->cursor - n, where->cursor, &near);
+    size_t at = prefix.len;
+    while (at > n && !str_ends_with(str_sub(prefix, 0, at), buf_str(&near))) {
+        at--;
+    }
+    buf_release(&near);
+    return str_sub(prefix, at, prefix.len);
+}
+
+/* What the server knows of what follows: at the person's place, or at one further on where the
+ * person comes there; else something that nobody types. */
+static str truth_after(str lead)
+{
+    str truth = typing_truth(where->trace, where->state);
+    if (lead.len == 0) {
+        return truth;
+    }
+    if (!str_starts_with(truth, lead)) {
+        return STR("qz_elsewhere();\nqz_elsewhere();");
+    }
+    size_t steps = typing_steps_to(where->trace, where->state, lead);
+    return steps > 0 ? typing_truth(where->trace, where->state + steps)
+                     : str_sub(truth, lead.len, truth.len);
+}
+
 uint64_t exchange_start(struct upstream *u, const struct exchange_spec *spec,
                         const struct exchange_sink *sink)
 {
@@ -104,8 +136,11 @@ uint64_t exchange_start(struct upstream *u, const struct exchange_spec *spec,
     for (size_t i = 0; i < spec->generate.n_stops; i++) {
         stops_at_line = stops_at_line || str_eq(spec->generate.stops[i], STR("\n"));
     }
-    struct job_spec job = {.truth = typing_truth(where->trace, where->state),
-                           .before = spec->generate.prefix,
+    str prefix = spec->generate.prefix;
+    str lead = lead_of(prefix);
+    struct job_spec job = {.truth = truth_after(lead),
+                           .lead = lead,
+                           .before = str_sub(prefix, 0, prefix.len - lead.len),
                            .after = spec->generate.suffix,
                            .stops_at_line = stops_at_line,
                            .on_text = on_job_text,
