@@ -581,7 +581,7 @@ bool flights_continue(struct flights *f, uint64_t flight, uint64_t now_us)
 {
     struct flight *fl = find(f, flight);
     if (fl == NULL || fl->state != LANDED || !fl->is_complete || !fl->is_cut || fl->is_keyed ||
-        fl->lane == NULL) {
+        fl->lane == NULL || fl->text.len > FLIGHT_MAX_TEXT_BYTES / 4) {
         return false;
     }
     fl->state = FLYING;

@@ -302,7 +302,7 @@ static bool is_after_same(const struct job *j, str after)
 /* How much was typed since the job's place, SIZE_MAX where `before` doesn't come from there. */
 static size_t typed_since(const struct job *j, str before, str text)
 {
-    size_t most = 2 * TRUTH_BYTES;
+    size_t most = j->given + NEAR_BYTES; /* blanks after line ends may be more than were said */
     for (size_t n = 0; n <= most && n + j->n_before <= before.len; n++) {
         size_t at = before.len - n;
         if (j->n_before < NEAR_BYTES && at != j->n_before) {
