@@ -255,24 +255,35 @@ static struct leg *leg_find(struct engine *e, uint64_t exchange)
     return leg;
 }
 
-/* Whether as many lines have come as a place that calls for a line is given. */
-static bool has_enough(const struct leg *leg)
+/* Where the last line ends that a place which calls for a line is given; 0: it hasn't come. */
+static size_t enough(const struct leg *leg)
 {
-    str rest = buf_str(&leg->clean);
-    str line;
+    str text = buf_str(&leg->clean);
     unsigned n = 0;
-    while (leg->max_lines > 0 && str_next(&rest, '\n', &line)) {
-        bool is_whole = rest.ptr != NULL || trim_is_at_line_end(leg->trim);
-        n += is_whole && str_trim(line).len > 0;
+    for (size_t at = 0; leg->max_lines > 0 && at < text.len;) {
+        size_t eol = str_find_char(text, '\n', at);
+        size_t end = eol == SIZE_MAX ? text.len : eol;
+        bool is_whole = eol != SIZE_MAX || trim_is_at_line_end(leg->trim);
+        n += is_whole && str_trim(str_sub(text, at, end)).len > 0;
+        if (n == leg->max_lines) {
+            return end;
+        }
+        at = end + 1;
     }
-    return leg->max_lines > 0 && n >= leg->max_lines;
+    return 0;
 }
 
-static void feed(struct engine *e, struct leg *leg, size_t n_before)
+/* Gives the flight what has come to be clean since; false where that is enough. */
+static bool feed(struct engine *e, struct leg *leg, size_t n_before)
 {
+    size_t n_enough = enough(leg);
+    if (n_enough > 0) {
+        buf_truncate(&leg->clean, n_enough);
+    }
     str all = buf_str(&leg->clean);
     flights_feed(e->flights, leg->flight, str_sub(all, n_before, all.len),
-                 trim_is_at_line_end(leg->trim));
+                 n_enough > 0 || trim_is_at_line_end(leg->trim));
+    return n_enough == 0;
 }
 
 static void on_text(uint64_t exchange, str utf8, void *user)
@@ -289,10 +300,9 @@ static void on_text(uint64_t exchange, str utf8, void *user)
     }
     size_t n_before = leg->clean.len;
     trim_feed(leg->trim, utf8, &leg->clean);
-    feed(e, leg, n_before);
+    bool is_enough = !feed(e, leg, n_before);
     uint64_t flight = leg->flight;
     enum trim_end ended = trim_ended(leg->trim);
-    bool is_enough = has_enough(leg);
     if (ended != TRIM_OPEN || is_enough) {
         log_debug(LOG_FLIGHT, "flight=%llu ended: %s", (unsigned long long)flight,
                   is_enough ? "enough" : trim_end_reason(ended));
@@ -332,7 +342,7 @@ static void on_done(uint64_t exchange, const struct generate_end *end, double co
         bool is_cut = end->reason != FINISH_STOP;
         size_t n_before = leg->clean.len;
         trim_finish(leg->trim, is_cut, &leg->clean);
-        feed(e, leg, n_before);
+        (void)feed(e, leg, n_before);
         bool is_complete = is_whole(e, leg, end->reason);
         if (!leg->is_chat && end->reason == FINISH_LENGTH) {
             flights_note_cut(e->flights, flight);

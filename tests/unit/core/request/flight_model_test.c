@@ -329,6 +329,14 @@ static void land(struct world *w)
     if (!k->is_flying) {
         return;
     }
+    if (rnd(3) == 0) { /* lands at a limit, and is continued: flies on with the same text */
+        flights_note_cut(w->flights, k->id);
+        flights_land(w->flights, k->id, true, w->now_us);
+        if (!flights_continue(w->flights, k->id, w->now_us)) {
+            end_flight(w, k->id);
+        }
+        return;
+    }
     if (rnd(4) != 0) {
         end_flight(w, k->id);
         flights_land(w->flights, k->id, rnd(5) != 0, w->now_us);
