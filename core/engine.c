@@ -432,6 +432,9 @@ static void consider_riding(struct engine *e, struct asked *a, uint64_t now_us)
     size_t n = view.is_waiting ? 0 : due(a, &view, now_us);
     if (n > 0) {
         ahead_on_answer(e, a, &view, n, now_us);
+        if (!e->options.off.keep) {
+            flights_note_shown(e->flights, a->flight, view.text_at + n);
+        }
         engine_finish(e, a, fit_less_closers(str_sub(view.text, 0, n), view.closers), false, NULL);
     } else if (view.has_landed && a->is_explicit && a->boarded != BOARDED_NONE) {
         trace_why(&e->trace, a->trace, "nothing was there, asking again");

@@ -86,6 +86,7 @@ struct engine_switches {
     bool hold;      /* a take-off doesn't wait for the next key after a deletion */
     bool fill;      /* a flight ends at its second line, blank or not */
     bool ahead;     /* a text that is nearly used up isn't continued before somebody asks */
+    bool keep;      /* what was shown of a flight goes with it where it is aborted */
 };
 
 struct engine_options {

@@ -12,9 +12,9 @@
 #include "core/base/clock.h"
 #include "core/engine_internal.h"
 
-#define GAP_MAX_US   SEC_TO_US(1)  /* a longer one is no rhythm but a thought */
+#define GAP_MAX_US   MS_TO_US(400) /* a longer one is no rhythm but a thought */
 #define GAP_USUAL_US MS_TO_US(110) /* before anything is known of the person */
-#define HOLD_MAX_US  MS_TO_US(200)
+#define HOLD_MAX_US  MS_TO_US(160)
 #define SMOOTHING    8u /* a new value counts one part in so many */
 
 static uint64_t smoothed(uint64_t old, uint64_t value)

@@ -42,6 +42,7 @@ struct flight {
     size_t anchor, suffix, window_start, window_end; /* marks */
     struct buf text;                                 /* clean */
     bool is_line_whole;                              /* the text's last line is complete */
+    size_t n_shown;                                  /* bytes of the text that were shown */
     char near_before[FLIGHT_NEAR_BYTES], near_after[FLIGHT_NEAR_BYTES];
     size_t n_before, n_after;
     unsigned n_riders;
@@ -396,12 +397,19 @@ static void set_marks(struct flights *f, struct flight *fl, const struct flight_
     memcpy(fl->near_after, after.ptr, after.len);
 }
 
-/* A flight that was continued has landed as before. */
-static void settle(struct flights *f, struct flight *fl)
+/* Nobody feeds it any more: it lands with what was shown, which a person may be reading, and type
+ * yet. There is more where that came from. */
+static void land_shown(struct flights *f, struct flight *fl, uint64_t now_us)
 {
+    f->stats.n_bytes -= fl->text.len - fl->n_shown;
+    buf_truncate(&fl->text, fl->n_shown);
     fl->state = LANDED;
+    fl->is_line_whole = true;
+    fl->is_complete = true;
     fl->is_continued = false;
+    fl->is_cut = true;
     fl->grace_us = CLOCK_NEVER;
+    fl->landed_us = now_us;
     f->stats.n_flying--;
     f->stats.n_landed++;
     if (fl->n_riders == 0 && fl->lane == NULL && !fl->is_cached) {
@@ -409,12 +417,11 @@ static void settle(struct flights *f, struct flight *fl)
     }
 }
 
-static void abort_flight(struct flights *f, struct flight *fl)
+static void abort_flight(struct flights *f, struct flight *fl, uint64_t now_us)
 {
     uint64_t id = fl->id;
-    if (fl->is_continued) {
-        fl->is_cut = true; /* as it was: it may be continued another time */
-        settle(f, fl);
+    if (fl->n_shown > 0) {
+        land_shown(f, fl, now_us);
     } else {
         flight_free(f, fl);
     }
@@ -423,12 +430,12 @@ static void abort_flight(struct flights *f, struct flight *fl)
 }
 
 /* Nobody aboard, and the newest request of the document didn't fit: their texts are unwanted. */
-static void abort_idle(struct flights *f, struct lane *lane)
+static void abort_idle(struct flights *f, struct lane *lane, uint64_t now_us)
 {
     for (size_t i = lane->n; i-- > 0;) {
         struct flight *fl = lane->flights[i];
         if (fl->state == FLYING && fl->n_riders == 0) {
-            abort_flight(f, fl);
+            abort_flight(f, fl, now_us);
         }
     }
 }
@@ -479,7 +486,7 @@ uint64_t flights_take_off(struct flights *f, const struct flight_spec *spec, uin
     const struct boarding *b = spec->place;
     struct lane *lane = lane_of(f, b->doc->id, true);
     if (!spec->is_instant) {
-        abort_idle(f, lane);
+        abort_idle(f, lane, now_us);
     }
     struct flight *fl = flight_create(f, spec->window_hash);
     fl->is_pure = b->selected.len == 0; /* a selection may never come to stand in the document */
@@ -563,7 +570,7 @@ void flights_drop(struct flights *f, uint64_t flight)
     }
     riders_free(f, fl);
     if (fl->is_continued) {
-        settle(f, fl);
+        land_shown(f, fl, fl->landed_us);
     } else {
         flight_free(f, fl);
     }
@@ -587,6 +594,7 @@ bool flights_continue(struct flights *f, uint64_t flight, uint64_t now_us)
     fl->state = FLYING;
     fl->is_continued = true;
     fl->is_cut = false;
+    fl->n_shown = fl->text.len; /* what has landed stays, shown or not */
     fl->grace_us = fl->n_riders > 0 ? CLOCK_NEVER : now_us + FLIGHT_AGREE_US;
     f->stats.n_flying++;
     f->stats.n_landed--;
@@ -629,6 +637,14 @@ struct flight_view flights_view(struct flights *f, uint64_t rider)
     view.text_at = rest;
     view.closers = buf_str(&r->closers);
     return view;
+}
+
+void flights_note_shown(struct flights *f, uint64_t flight, size_t n)
+{
+    struct flight *fl = find(f, flight);
+    if (fl != NULL && n > fl->n_shown && n <= fl->text.len) {
+        fl->n_shown = n;
+    }
 }
 
 void flights_leave(struct flights *f, uint64_t rider, bool is_served, uint64_t now_us)
@@ -752,7 +768,7 @@ void flights_on_close(struct flights *f, uint64_t document)
         leave_lane(fl);
         if (fl->state == FLYING) {
             riders_free(f, fl);
-            abort_flight(f, fl);
+            abort_flight(f, fl, fl->used_us);
         } else if (fl->n_riders == 0 && !fl->is_cached) {
             flight_free(f, fl);
         }
@@ -780,7 +796,7 @@ void flights_tick(struct flights *f, uint64_t now_us)
     HASH_ITER(hh, f->by_id, fl, next)
     {
         if (fl->state == FLYING && fl->n_riders == 0 && fl->grace_us <= now_us) {
-            abort_flight(f, fl);
+            abort_flight(f, fl, now_us);
         }
     }
 }

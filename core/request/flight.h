@@ -5,7 +5,8 @@
  *
  *     take_off ──▶ FLYING ──land(complete)──▶ LANDED  (serves its document; cached by its window)
  *                    │  └────land(error)────▶ gone, riders hear the error
- *                    └─no riders and no agreement: grace ─▶ gone, on_abort
+ *                    └─no riders and no agreement: grace ─▶ on_abort; gone, or LANDED with the
+ *                                                             part of its text that was shown
  *     LANDED, cut ──continue──▶ FLYING again, with the text it has; aborted or failed: LANDED
  *
  * The boarding rule (flight_board), with U the text from the anchor to the cursor, the popup's
@@ -117,6 +118,9 @@ void flights_drop(struct flights *f, uint64_t flight);
 
 /* What the rider gets; has_left for unknown riders. */
 struct flight_view flights_view(struct flights *f, uint64_t rider);
+/* The first `n` bytes of the flight's text have been shown: they stay, also where the flight is
+ * aborted. */
+void flights_note_shown(struct flights *f, uint64_t flight, size_t n);
 /* The rider got its answer (is_served), or was cancelled or gave up. A flight whose last rider was
  * served flies on for longer: the next keystroke may want its text. Unknown ids are ignored. */
 void flights_leave(struct flights *f, uint64_t rider, bool is_served, uint64_t now_us);

@@ -1,7 +1,7 @@
 /* main.c - replays typing against the engine and simpler policies, and prints what each costs.
  *
- *     traffic [--client vscode|nvim|all] [--wrong PERCENT] [--seed N] [--json] [--only POLICY]
- *             FOLDER TRACE...
+ *     traffic [--client vscode|nvim|all] [--wrong PERCENT] [--seed N] [--first MS] [--token MS]
+ *             [--json] [--only POLICY] FOLDER TRACE...
  *
  * FOLDER holds traces as typing.c reads them (typist.py makes them). Exit status 1 where an answer
  * was wrong for its position, 2 for usage; goals that are missed are told, and don't count. */
@@ -21,8 +21,7 @@ static const struct client clients[] = {
 
 struct options {
     const char *client, *only;
-    unsigned wrong_percent;
-    uint64_t seed;
+    struct habits habits;
     bool is_json;
 };
 
@@ -110,7 +109,7 @@ static uint64_t measure(struct typing *t, const struct client *c, const struct o
         if ((c->delay_us > 0 && !p->is_for_all) || (i > 0 && !is_wanted)) {
             continue;
         }
-        struct score s = run(t, p, c, o->wrong_percent, o->seed);
+        struct score s = run(t, p, c, &o->habits);
         if (i == 0) {
             rider = s;
         }
@@ -131,17 +130,24 @@ static bool parse(int argc, char **argv, struct options *o)
 {
     static const struct option names[] = {
         {"client", required_argument, NULL, 'c'}, {"wrong", required_argument, NULL, 'w'},
+        {"first", required_argument, NULL, 'f'},  {"token", required_argument, NULL, 't'},
         {"seed", required_argument, NULL, 's'},   {"only", required_argument, NULL, 'o'},
         {"json", no_argument, NULL, 'j'},         {NULL, 0, NULL, 0}};
-    *o = (struct options){.client = "all", .seed = 1};
+    *o = (struct options){
+        .client = "all",
+        .habits = {.first_us = MS_TO_US(200), .token_us = MS_TO_US(20), .seed = 1}};
     int c;
     while ((c = getopt_long(argc, argv, "", names, NULL)) != -1) {
         if (c == 'c') {
             o->client = optarg;
         } else if (c == 'w') {
-            o->wrong_percent = (unsigned)strtoul(optarg, NULL, 10);
+            o->habits.wrong_percent = (unsigned)strtoul(optarg, NULL, 10);
         } else if (c == 's') {
-            o->seed = strtoull(optarg, NULL, 10);
+            o->habits.seed = strtoull(optarg, NULL, 10);
+        } else if (c == 'f') {
+            o->habits.first_us = MS_TO_US(strtoul(optarg, NULL, 10));
+        } else if (c == 't') {
+            o->habits.token_us = MS_TO_US(strtoul(optarg, NULL, 10));
         } else if (c == 'o') {
             o->only = optarg;
         } else if (c == 'j') {
@@ -158,7 +164,8 @@ int main(int argc, char **argv)
     struct options o;
     if (!parse(argc, argv, &o)) {
         (void)fprintf(stderr, "usage: traffic [--client vscode|nvim|all] [--wrong PERCENT] "
-                              "[--seed N] [--json] [--only POLICY] FOLDER TRACE...\n");
+                              "[--seed N] [--first MS] [--token MS] [--json] [--only POLICY] "
+                              "FOLDER TRACE...\n");
         return 2;
     }
     uint64_t n_wrong = 0;

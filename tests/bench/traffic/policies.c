@@ -270,8 +270,9 @@ const struct policy policies[] = {
     {.name = "  without holding", OURS, .off = {.hold = true}},
     {.name = "  without filling", OURS, .off = {.fill = true}},
     {.name = "  without going ahead", OURS, .off = {.ahead = true}},
-    {.name = "  with none of the last three",
+    {.name = "  without keeping what was shown", OURS, .off = {.keep = true}},
+    {.name = "  with none of the last four",
      OURS,
-     .off = {.hold = true, .fill = true, .ahead = true}},
+     .off = {.hold = true, .fill = true, .ahead = true, .keep = true}},
 };
 const size_t n_policies = sizeof policies / sizeof *policies;

@@ -156,13 +156,13 @@ static void begin(struct typing *t)
 }
 
 struct score run(struct typing *t, const struct policy *p, const struct client *client,
-                 unsigned wrong_percent, uint64_t seed)
+                 const struct habits *habits)
 {
-    server_begin(wrong_percent, seed);
+    server_begin(habits);
     begin(t);
     now.policy = p;
     now.client = client;
-    now.seed = seed;
+    now.seed = habits->seed;
     p->begin(p, &now.place);
     while (now.place.state < t->n) {
         pause(clock_now_us(), t->steps[now.place.state].gap_us);

@@ -1,22 +1,20 @@
 /* server.c - a model server of one slot that knows what the person will type.
  *
  * Why   Policies can only be compared where each of them meets the same answers at the same cost.
- * How   Jobs wait in order for the slot. A job's first token comes 200 ms after it got the slot,
- *       each further one 20 ms later, 4 bytes each. A cancelled job frees the slot 25 ms later.
- *       All jobs are kept: what was shown of which answer is found by comparing text, so that an
- *       answer that fits no job's place is noticed (the check is this program's own).
- * Rules A share of the answers can be made wrong at a place that depends on the seed and the job's
- *       place alone, so that every policy meets the same mistakes. */
+ * How   Jobs wait in order for the slot. A job's first token comes a while after it got the
+ *       slot, each further one a shorter while later, 4 bytes each. A cancelled job frees the slot
+ * 25 ms later. All jobs are kept: what was shown of which answer is found by comparing text, so
+ * that an answer that fits no job's place is noticed (the check is this program's own). Rules A
+ * share of the answers can be made wrong at a place that depends on the seed and the job's place
+ * alone, so that every policy meets the same mistakes. */
 #include <string.h>
 
 #include "core/base/memory.h"
 #include "tests/bench/traffic/traffic.h"
 
-#define FIRST_TOKEN_US MS_TO_US(200)
-#define TOKEN_US       MS_TO_US(20)
-#define CANCEL_US      MS_TO_US(25)
-#define NEAR_BYTES     256u
-#define MAX_CLOSERS    64u
+#define CANCEL_US   MS_TO_US(25)
+#define NEAR_BYTES  256u
+#define MAX_CLOSERS 64u
 
 enum job_state { JOB_QUEUED, JOB_RUNNING, JOB_OVER };
 
@@ -40,15 +38,13 @@ static struct {
     size_t first_waiting; /* no job before it is queued */
     size_t running;       /* its id, 0 for none */
     uint64_t free_us;     /* when the slot is free, where nothing runs */
-    unsigned wrong_percent;
-    uint64_t seed;
+    struct habits habits;
 } server;
 
-void server_begin(unsigned wrong_percent, uint64_t seed)
+void server_begin(const struct habits *habits)
 {
     memset(&server, 0, sizeof server);
-    server.wrong_percent = wrong_percent;
-    server.seed = seed;
+    server.habits = *habits;
 }
 
 void server_end(void)
@@ -69,7 +65,7 @@ static struct job *job_of(uint64_t id)
 /* The same number for the same place under the same seed: FNV-1a with a finish. */
 static uint64_t dice(const struct job *j)
 {
-    uint64_t h = 0xcbf29ce484222325u ^ server.seed;
+    uint64_t h = 0xcbf29ce484222325u ^ server.habits.seed;
     for (size_t i = 0; i < j->n_before; i++) {
         h = (h ^ (unsigned char)j->before[i]) * 0x100000001b3u;
     }
@@ -82,7 +78,7 @@ static uint64_t dice(const struct job *j)
 static void spoil(struct job *j)
 {
     uint64_t h = dice(j);
-    if (h % 100 >= server.wrong_percent || j->len == 0) {
+    if (h % 100 >= server.habits.wrong_percent || j->len == 0) {
         return;
     }
     size_t at = (size_t)(h >> 32) % j->len;
@@ -224,7 +220,7 @@ static void say_token(uint64_t id)
     }
     j->given = to;
     j->n_tokens += to > from;
-    j->next_us += TOKEN_US;
+    j->next_us += server.habits.token_us;
     if (to > from) {
         j->spec.on_text(id, str_of(j->text + from, to - from), j->spec.user);
     }
@@ -243,7 +239,7 @@ void server_step(void)
     size_t idx = first_waiting();
     if (idx < server.n) {
         server.jobs[idx].state = JOB_RUNNING;
-        server.jobs[idx].next_us = clock_now_us() + FIRST_TOKEN_US;
+        server.jobs[idx].next_us = clock_now_us() + server.habits.first_us;
         server.running = idx + 1;
     }
 }

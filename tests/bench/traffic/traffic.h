@@ -48,7 +48,7 @@ size_t typing_steps_to(const struct typing *t, size_t i, str text);
  * False where the person goes elsewhere instead, or deletes from before the anchor. */
 bool step_inside(const struct step *s, size_t anchor, struct buf *text, size_t *cursor);
 
-/* -- server.c: one slot, 200 ms to the first token, 20 ms a token, and it knows the truth -- */
+/* -- server.c: one slot, and it knows the truth -- */
 struct job_spec {
     str truth;
     str lead; /* text that the answer goes on from, though it doesn't stand in the document */
@@ -60,7 +60,12 @@ struct job_spec {
     void (*on_done)(uint64_t job, bool is_cut, void *user);
     void *user;
 };
-void server_begin(unsigned wrong_percent, uint64_t seed);
+struct habits {
+    uint64_t first_us, token_us; /* to the first token, and from one to the next */
+    unsigned wrong_percent;      /* of answers */
+    uint64_t seed;               /* of which are wrong, and which are taken by the person */
+};
+void server_begin(const struct habits *habits);
 void server_end(void);
 uint64_t server_ask(const struct job_spec *spec); /* gives an id, never 0 */
 void server_cancel(uint64_t job);
@@ -125,7 +130,7 @@ struct score {
 };
 extern struct score score; /* of the run */
 struct score run(struct typing *t, const struct policy *p, const struct client *client,
-                 unsigned wrong_percent, uint64_t seed);
+                 const struct habits *habits);
 
 /* A policy's answer for `place`: shown, and checked against what the server has said. */
 void answer_shown(const struct place *place, str text, size_t n_replace);

@@ -226,6 +226,64 @@ static void line_that_has_only_begun_isnt_kept(void **state)
     bed_end(&bed);
 }
 
+/* -- keeping what was shown -- */
+
+static void shown_text_outlives_its_flight(void **state)
+{
+    (void)state;
+    struct bed bed;
+    struct heard h;
+    bed_start(&bed, "x = \n");
+    ask(&bed, &h, 4);
+    say("one();\nha");
+    assert_string_equal(h.text, "one();");
+    pass(2100); /* nobody typed on for long: the slow rest isn't waited for */
+    assert_false(model()->is_open);
+    type(&bed, 4, "on");
+    ask(&bed, &h, 6);
+    assert_string_equal(h.text, "e();");
+    assert_int_equal(n_model_calls(), 1);
+    type(&bed, 6, "e();");
+    ask(&bed, &h, 10); /* past what was shown nothing is known */
+    assert_int_equal(n_model_calls(), 2);
+    bed_end(&bed);
+}
+
+static void text_that_wasnt_shown_goes_with_its_flight(void **state)
+{
+    (void)state;
+    struct bed bed;
+    struct heard h;
+    bed_start(&bed, "x = \n");
+    uint64_t id = ask(&bed, &h, 4);
+    say("on");
+    engine_cancel(bed.engine, id);
+    pass(300);
+    assert_false(model()->is_open);
+    type(&bed, 4, "o");
+    ask(&bed, &h, 5);
+    assert_int_equal(n_model_calls(), 2);
+    bed_end(&bed);
+}
+
+static void shown_text_outlives_another_way_that_was_tried(void **state)
+{
+    (void)state;
+    struct bed bed;
+    struct heard h;
+    bed_start(&bed, "x = \n");
+    ask(&bed, &h, 4);
+    say("one();\nha");
+    type(&bed, 4, "oz");
+    ask(&bed, &h, 6); /* takes off: the first is aborted */
+    assert_int_equal(n_model_calls(), 2);
+    erase(&bed, 5, 6);
+    ask(&bed, &h, 5);
+    assert_string_equal(h.text, "ne();");
+    assert_int_equal(n_model_calls(), 2);
+    bed_end(&bed);
+}
+
 /* -- going ahead -- */
 
 /* Two lines that a limit cut: "one();\nsecond();" */
@@ -440,6 +498,9 @@ int main(void)
         cmocka_unit_test(held_question_ends_with_its_document),
         cmocka_unit_test(blank_lines_dont_end_a_flight),
         cmocka_unit_test(line_that_has_only_begun_isnt_kept),
+        cmocka_unit_test(shown_text_outlives_its_flight),
+        cmocka_unit_test(text_that_wasnt_shown_goes_with_its_flight),
+        cmocka_unit_test(shown_text_outlives_another_way_that_was_tried),
         cmocka_unit_test(text_is_continued_when_the_person_pauses_at_its_end),
         cmocka_unit_test(who_comes_to_the_end_first_waits_for_the_rest),
         cmocka_unit_test(few_bytes_left_are_continued_at_once),

@@ -318,6 +318,9 @@ static void token(struct world *w)
     }
     memcpy(k->text + strlen(k->text), piece, strlen(piece) + 1);
     flights_feed(w->flights, k->id, str_from(piece), false);
+    if (rnd(4) == 0) {
+        flights_note_shown(w->flights, k->id, strlen(k->text));
+    }
 }
 
 static void land(struct world *w)
