@@ -16,8 +16,8 @@
 #include "lsp/ask.h"
 #include "lsp/task.h"
 
-#define APPLY_WAIT_US  SEC_TO_US(120) /* some editors ask the person first */
-#define CONTEXT_BYTES  (8u * KIB)
+#define APPLY_WAIT_US SEC_TO_US(120) /* some editors ask the person first */
+#define CONTEXT_BYTES (8u * KIB)
 
 static const struct open_document *document_of(const struct task *t)
 {
@@ -68,8 +68,7 @@ static void append_indent(const struct task *t, const struct document *d, struct
     subject_indent(d, is_inside ? t->insert_at : t->range.start, out);
 }
 
-enum err edits_make(struct task *t, const struct open_document *doc, str answer,
-                    struct error *why)
+enum err edits_make(struct task *t, const struct open_document *doc, str answer, struct error *why)
 {
     const struct document *d = doc->text;
     struct buf original, before, after, indent;
@@ -79,8 +78,9 @@ enum err edits_make(struct task *t, const struct open_document *doc, str answer,
     buf_init(&indent, KIB);
     bool is_insert = t->action.output == ACTION_INSERT;
     bool is_whole = is_whole_lines(d, t->range);
-    size_t start = is_whole && !is_insert ? document_line_start(d, document_line_at(d, t->range.start))
-                                          : t->range.start;
+    size_t start = is_whole && !is_insert
+                       ? document_line_start(d, document_line_at(d, t->range.start))
+                       : t->range.start;
     size_t from = start > CONTEXT_BYTES ? document_floor(d, start - CONTEXT_BYTES) : 0;
     size_t to = document_len(d) - t->range.end > CONTEXT_BYTES ? t->range.end + CONTEXT_BYTES
                                                                : document_len(d);
@@ -235,8 +235,8 @@ static void on_applied(struct json result, const struct error *error, void *user
         (void)error_set(&why, ERR_TIMEOUT, "the editor didn't say whether it applied the change");
         task_fail(t, &why);
     } else if (error || !json_bool(json_get(result, STR("applied")), true)) {
-        str reason = error ? str_from(error->msg)
-                           : json_str(json_get(result, STR("failureReason")));
+        str reason =
+            error ? str_from(error->msg) : json_str(json_get(result, STR("failureReason")));
         (void)error_set(&why, ERR_REJECTED, "the editor didn't apply the change%s" STR_FMT,
                         reason.len > 0 ? ": " : "", STR_ARG(str_sub(reason, 0, 160)));
         task_fail(t, &why);
@@ -310,8 +310,8 @@ static void ask_person(struct task *t)
                 STR_ARG(t->title));
     t->state = TASK_DECIDING;
     t->n_asked++;
-    struct json_writer *w = rpc_request(s->rpc, STR("window/showMessageRequest"), CLOCK_NEVER,
-                                        on_decided, t);
+    struct json_writer *w =
+        rpc_request(s->rpc, STR("window/showMessageRequest"), CLOCK_NEVER, on_decided, t);
     json_begin_object(w);
     json_key_int(w, STR("type"), 2);
     json_key_str(w, STR("message"), buf_str(&message));

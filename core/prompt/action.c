@@ -20,8 +20,7 @@
 #define EDIT_MAX_TOKENS      4096u
 #define BYTES_PER_TOKEN      3u
 
-#define CODE_ALONE                                                                                 \
-    " Answer with that alone, in one fenced code block, without any explanation."
+#define CODE_ALONE " Answer with that alone, in one fenced code block, without any explanation."
 
 static const struct action builtin[] = {
     {.name = STR_INIT("explain"),
@@ -49,10 +48,11 @@ static const struct action builtin[] = {
     {.name = STR_INIT("tests"),
      .title = STR_INIT("Write tests"),
      .output = ACTION_INSERT,
-     .prompt = STR_INIT("Write unit tests in {language} for the code below, with the framework that "
-                        "the file uses, or else the usual one. Test what it promises, and the "
-                        "edges.\n\n{code}\n{context}\nWrite the tests without the code that is "
-                        "tested." CODE_ALONE)},
+     .prompt =
+         STR_INIT("Write unit tests in {language} for the code below, with the framework that "
+                  "the file uses, or else the usual one. Test what it promises, and the "
+                  "edges.\n\n{code}\n{context}\nWrite the tests without the code that is "
+                  "tested." CODE_ALONE)},
     {.name = STR_INIT("refactor"),
      .title = STR_INIT("Refactor"),
      .output = ACTION_REPLACE,
@@ -316,7 +316,8 @@ static void append_context(struct buf *out, const struct action_place *p, size_t
 static void append_what(struct buf *out, const struct action_place *p)
 {
     if (p->symbol.len > 0) {
-        buf_appendf(out, "`" STR_FMT "`, as the code below defines or uses it,", STR_ARG(p->symbol));
+        buf_appendf(out, "`" STR_FMT "`, as the code below defines or uses it,",
+                    STR_ARG(p->symbol));
     } else {
         buf_append(out, STR("the code below"));
     }
