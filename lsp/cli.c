@@ -25,6 +25,9 @@ struct command {
 static const struct command commands[] = {
     {"complete", cli_complete, "FILE:LINE:COL [--model M] [--json] [--config FILE]",
      "one completion for a real file, streamed as it comes"},
+    {"ask", cli_ask,
+     "FILE[:LINE[-LINE]] --action explain|fix|document|tests|refactor [TEXT] [--model M] [--json]",
+     "one explanation or edit of real code, streamed; --list shows the actions and their prompts"},
     {"status", cli_status, "[--json]", "what the running servers do, and why they did it"},
     {"demo", cli_demo, "FILE [--seconds N] [--json] [--config FILE]",
      "typing replayed in a real file, with ghost text, and what it saved"},

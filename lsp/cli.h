@@ -33,6 +33,7 @@ struct cli_option {     /* one flag that a command knows; the table ends with a 
 int cli_parse(int argc, char **argv, const struct cli_option *options, const char **rest, int max);
 
 int cli_complete(int argc, char **argv);
+int cli_ask(int argc, char **argv);
 int cli_status(int argc, char **argv);
 int cli_demo(int argc, char **argv);
 

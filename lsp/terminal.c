@@ -116,6 +116,26 @@ unsigned terminal_width(str text, unsigned column)
     return column - start;
 }
 
+void terminal_write_text(str text)
+{
+    struct buf out = {0};
+    buf_init(&out, 4 * text.len + KIB);
+    while (text.len > 0) {
+        size_t end = 0;
+        while (end < text.len && text.ptr[end] != '\n' && text.ptr[end] != '\t') {
+            end++;
+        }
+        unsigned column = 0;
+        terminal_append(&out, str_sub(text, 0, end), &column, UINT32_MAX);
+        if (end < text.len) {
+            buf_append_char(&out, text.ptr[end++]);
+        }
+        text = str_sub(text, end, text.len);
+    }
+    terminal_write(buf_str(&out));
+    buf_release(&out);
+}
+
 void terminal_write(str bytes)
 {
     while (bytes.len > 0) {

@@ -30,6 +30,8 @@ void terminal_append_from(struct buf *out, str text, unsigned *column, unsigned 
                           unsigned columns);
 /* Cells that the text takes from `column` on. */
 unsigned terminal_width(str text, unsigned column);
+/* Writes lines of text to stdout as they may be shown; tabs and line ends stay. */
+void terminal_write_text(str text);
 /* Writes all of it to stdout, around short writes. */
 void terminal_write(str bytes);
 

@@ -267,14 +267,7 @@ static void append_code(struct buf *out, const struct document *d, size_t start,
     struct buf raw, plain;
     buf_init(&raw, PROMPT_MAX_BYTES);
     buf_init(&plain, PROMPT_MAX_BYTES);
-    str text = document_slice(d, start, end, &raw);
-    for (size_t i = 0; i < text.len; i++) {
-        bool is_crlf = text.ptr[i] == '\r' && i + 1 < text.len && text.ptr[i + 1] == '\n';
-        if (!is_crlf) {
-            buf_append_char(&plain, text.ptr[i] == '\r' ? '\n' : text.ptr[i]);
-        }
-    }
-    buf_clear(&raw);
+    document_copy_plain(d, start, end, &plain);
     template_neutralise(buf_str(&plain), &raw);
     size_t n = longest_run(buf_str(&raw), '`') + 1;
     n = n < 3 ? 3 : n;
