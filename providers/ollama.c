@@ -192,6 +192,7 @@ static bool take_running(struct json reply, struct model_info *models, size_t n_
     }
     for (size_t i = 0; i < n_models; i++) {
         models[i].is_loaded = models[i].is_remote;
+        models[i].loaded_ctx = 0;
     }
     struct json_iter it = json_iter(list);
     struct json entry;
@@ -201,6 +202,7 @@ static bool take_running(struct json reply, struct model_info *models, size_t n_
         if (m != NULL) {
             m->is_loaded = true;
             m->n_ctx = n_ctx > 0 ? n_ctx : m->n_ctx;
+            m->loaded_ctx = n_ctx;
         }
     }
     return true;

@@ -100,6 +100,8 @@ struct model_info {
     unsigned abilities; /* enum model_ability, as far as known */
     uint64_t n_params, n_bytes; /* 0: unknown */
     uint64_t n_ctx;             /* tokens per request, 0: unknown */
+    uint64_t loaded_ctx;        /* tokens that it was loaded with where that is chosen at each load,
+                                 * 0: unknown, or not loaded */
     bool is_loaded;
     bool is_remote; /* a loopback server forwards it to somewhere else */
     /* the upstream's; nothing for codecs */
