@@ -212,22 +212,17 @@ void cli_room_start(struct cli_room *room)
     upstream_probe(room->upstream);
 }
 
-int cli_room_add(struct cli_room *room, str path, str text, uint64_t *document)
-{
-    enum err err = documents_open(room->documents, path, language_of(path), text, document);
-    return err == ERR_OK ? CLI_OK
-                         : cli_fail(STR_FMT ": can't be opened: %s", STR_ARG(path), err_name(err));
-}
-
 int cli_room_open(struct cli_room *room, str text)
 {
     cli_room_start(room);
-    int code = cli_room_add(room, room->path, text, &room->document);
-    if (code == CLI_OK) {
-        predictor_learn_document(room->predictor, room->document, room->path, text);
-        predictor_learn_workspace(room->predictor, room->root);
+    enum err err =
+        documents_open(room->documents, room->path, language_of(room->path), text, &room->document);
+    if (err != ERR_OK) {
+        return cli_fail(STR_FMT ": can't be opened: %s", STR_ARG(room->path), err_name(err));
     }
-    return code;
+    predictor_learn_document(room->predictor, room->document, room->path, text);
+    predictor_learn_workspace(room->predictor, room->root);
+    return CLI_OK;
 }
 
 static void on_wait_timeout(void *user)

@@ -37,8 +37,6 @@ int cli_room_init(struct cli_room *room, const char *file, const char *config);
 void cli_room_init_bare(struct cli_room *room, const char *config);
 /* Starts the parts and looks for engines; no document is open, nothing is learned. */
 void cli_room_start(struct cli_room *room);
-/* Opens one more document, of a name that no file need have. CLI_FAILED after a message. */
-int cli_room_add(struct cli_room *room, str path, str text, uint64_t *document);
 /* Opens `text` as the document, starts the parts and looks for engines. The predictor learns
  * `text` for this document, and of the workspace everything but this file. */
 int cli_room_open(struct cli_room *room, str text);

@@ -155,22 +155,32 @@ static void send_step(struct entry *en)
     en->status = 0;
     en->is_web_page = false;
     en->location[0] = '\0';
+    en->e.redirect = STR("");
     en->n_steps++;
     en->transfer = http_start(en->upstream->http, &target, &request, HTTP_MAX_BODY_BYTES, &events);
     http_request_release(&request);
 }
 
-/* Where a redirect leads, as it would be put into the settings. */
+/* Where a redirect leads, as it would be put into the settings: without what we asked for. */
 static void note_location(struct entry *en, str location)
 {
+    struct http_request asked;
     struct buf url;
+    http_request_init(&asked);
+    candidate_ops(en)->probe_request(&en->probe, &asked);
+    entry_set_path(en, &asked.path);
     buf_init(&url, sizeof en->location - 1);
     if (str_starts_with(location, STR("/"))) {
         buf_append(&url, en->e.origin);
     }
     visible_append(&url, location);
+    if (str_ends_with(buf_str(&url), buf_str(&asked.path))) {
+        buf_truncate(&url, url.len - asked.path.len);
+    }
     (void)snprintf(en->location, sizeof en->location, "%s", buf_cstr(&url));
+    en->e.redirect = str_from(en->location);
     buf_release(&url);
+    http_request_release(&asked);
 }
 
 static void on_status(int status, str content_type, void *user)
@@ -179,7 +189,9 @@ static void on_status(int status, str content_type, void *user)
     struct http_head head = http_head(en->upstream->http);
     en->status = status;
     en->is_web_page = str_contains_nocase(content_type, STR("text/html"));
-    note_location(en, status >= 300 && status < 400 ? head.location : STR(""));
+    if (status >= 300 && status < 400 && head.location.len > 0) {
+        note_location(en, head.location);
+    }
     if (head.date_s != 0) {
         en->e.knows_clock = true;
         en->e.clock_ahead_s = head.date_s - (int64_t)(clock_wall_us() / SEC_TO_US(1));

@@ -128,13 +128,16 @@ enum provider_capability {
 };
 
 struct provider_ops {
-    const char *kind;       /* the word in the configuration */
-    unsigned capabilities;  /* enum provider_capability */
-    unsigned abilities;     /* enum model_ability a model of it may have */
-    const char *start_hint; /* a command that starts such a server with a model that fills in
-                             * the middle, for people; may be NULL */
-    const uint16_t *ports;  /* loopback ports to look at, 0-terminated; may be NULL */
-    size_t max_stops;       /* stop strings it takes; SIZE_MAX: any number */
+    const char *kind;         /* the word in the configuration */
+    unsigned capabilities;    /* enum provider_capability */
+    unsigned abilities;       /* enum model_ability a model of it may have */
+    const char *start_hint;   /* a command that starts such a server with a model that fills in
+                               * the middle, for people; may be NULL */
+    const char *run_hint;     /* a command that starts such a server as it is set up, "%PORT" in the
+                               * place of the port where it takes one; may be NULL */
+    const char *context_hint; /* how its models get a larger context, for people; may be NULL */
+    const uint16_t *ports;    /* loopback ports to look at, 0-terminated; may be NULL */
+    size_t max_stops;         /* stop strings it takes; SIZE_MAX: any number */
 
     /* Encodes request number p->step of a probe. */
     void (*probe_request)(const struct probe *p, struct http_request *out);

@@ -44,6 +44,7 @@ struct endpoint { /* read-only for everybody else */
     unsigned n_slots;
     str version;
     uint64_t next_probe_us;
+    str redirect;          /* a URL that it sends us to instead; empty: it doesn't */
     bool knows_clock;      /* the server has said what time it is */
     int64_t clock_ahead_s; /* by how much its clock is ahead of ours, < 0: behind */
 };
