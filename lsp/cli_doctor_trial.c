@@ -14,6 +14,7 @@
 #define MODEL_MS         300000u /* a large model from a slow disk */
 #define ANSWER_MS        10000u  /* the engine gives up after 5 s */
 #define CHAT_MS          60000u
+#define GIVEN_UP_MS      4900u
 #define LAND_MS          3000u /* the flight goes on for a line: how fast it comes is counted */
 #define CHAT_MAX_TOKENS  48u
 #define PROGRESS_EACH_US SEC_TO_US(5)
@@ -51,10 +52,13 @@ static bool is_loaded(struct cli_room *room, void *user)
     return l->is_over;
 }
 
-/* Loads what the route wants; the route is another one then. */
-static struct route load(struct checkup *c, const struct route *wanted)
+/* Loads what the route wants, and says how that went; whether it is loaded now. */
+static bool load(struct checkup *c, struct route *wanted)
 {
     struct cli_room *room = &c->room;
+    const struct endpoint *e = upstream_find(room->upstream, wanted->load_endpoint);
+    (void)snprintf(wanted->name, sizeof wanted->name, STR_FMT "/" STR_FMT, STR_ARG(e->name),
+                   STR_ARG(wanted->load_model));
     struct loading l = {.checkup = c,
                         .endpoint = wanted->load_endpoint,
                         .model = arena_dup(&room->arena, wanted->load_model),
@@ -66,7 +70,7 @@ static struct route load(struct checkup *c, const struct route *wanted)
                                 .error = l.has_failed ? &l.error : NULL,
                                 .is_over = l.is_over};
     doctor_check_load(c->doctor, wanted, &facts);
-    return inventory_route(room->upstream, room->settings, wanted->role);
+    return l.is_over && !l.has_failed;
 }
 
 /* -- asking -- */
@@ -202,7 +206,8 @@ static bool try_hole(struct checkup *c, const struct doctor_hole *hole, const st
     enum hole_verdict verdict = doctor_judge(hole, buf_str(&a.text));
     take(t, c, &a, verdict, error);
     asking_release(&a);
-    return t->error != NULL || verdict == HOLE_RIGHT;
+    bool is_given_up = t->total_ms >= GIVEN_UP_MS; /* the others would take as long */
+    return t->error != NULL || verdict == HOLE_RIGHT || is_given_up;
 }
 
 static void try_holes(struct checkup *c, const struct route *r)
@@ -250,8 +255,11 @@ void checkup_role(struct checkup *c, enum role role, bool is_same)
         return; /* as inline */
     }
     struct route r = inventory_route(room->upstream, s, role);
-    if (r.state == ROUTE_LOADING && r.needs_load) {
-        r = load(c, &r);
+    if (r.state != ROUTE_READY && r.needs_load) {
+        if (!load(c, &r)) {
+            return;
+        }
+        r = inventory_route(room->upstream, s, role);
     }
     doctor_check_role(c->doctor, room->upstream, s, &r);
     if (r.state != ROUTE_READY || is_same) {

@@ -81,11 +81,11 @@ static void put_text(struct models *m, str text, unsigned indent)
 
 /* -- one endpoint -- */
 
-#define STATE_CELLS   11u
+#define STATE_CELLS   10u /* "not loaded" */
 #define PARAMS_CELLS  6u
 #define SIZE_CELLS    7u
-#define CONTEXT_CELLS 8u
-#define DOES_CELLS    27u /* "fills, chat, raw, elsewhere" */
+#define CONTEXT_CELLS 7u
+#define DOES_CELLS    16u /* "fills, chat, raw" */
 #define MODEL_INDENT  4u
 #define MODEL_MIN     16u
 
@@ -96,9 +96,8 @@ static unsigned name_cells(const struct models *m, const struct endpoint *e)
         unsigned width = terminal_width(e->models[i].id, 0);
         widest = width > widest ? width : widest;
     }
-    /* five columns with two blanks between them; the last one may be narrower than its widest */
     unsigned others = MODEL_INDENT + PARAMS_CELLS + SIZE_CELLS + CONTEXT_CELLS + STATE_CELLS +
-                      DOES_CELLS - 11 + 5 * 2;
+                      DOES_CELLS + 5 * 2; /* two blanks between columns */
     unsigned room = m->columns > others + MODEL_MIN ? m->columns - others : MODEL_MIN;
     return widest < room ? widest : room;
 }
@@ -129,7 +128,7 @@ static void put_model(struct models *m, const struct endpoint *e, const struct m
     put_cell(m, str_from(inventory_model_state(e, info)), STATE_CELLS);
     buf_append(&m->out, STR("  "));
     buf_clear(&cell);
-    inventory_abilities(e, info, &cell);
+    inventory_abilities(info, &cell);
     put_cell(m, buf_str(&cell), DOES_CELLS);
     end_line(m);
     buf_release(&cell);

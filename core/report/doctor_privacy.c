@@ -75,7 +75,7 @@ static void find_endpoint(struct doctor *d, const struct settings *s, const stru
                 STR_FMT ", %s: may be sent code, since %s%s", STR_ARG(e->origin),
                 tier_words(e->tier),
                 is_near ? (e->is_discovered ? "it was found here" : "the settings name it")
-                        : "your own file names it or you have consented",
+                        : "your own file names it",
                 is_near    ? ""
                 : is_risky ? "; privacy.redactSecrets is off"
                            : "; what looks like a secret is blanked");

@@ -59,28 +59,27 @@ void inventory_state(const struct endpoint *e, struct buf *out)
 
 const char *inventory_model_state(const struct endpoint *e, const struct model_info *m)
 {
-    if (m->is_remote && e->tier == TIER_LOOPBACK) {
+    if (m->is_remote || e->tier != TIER_LOOPBACK) {
         return "elsewhere";
     }
     if (m->is_loading) {
         return "loading";
     }
     if (m->load_error != NULL) {
-        return "can't be loaded";
+        return "failed";
     }
     bool has_say = e->ops->encode_load != NULL || e->n_models > 1;
     return m->is_loaded ? "loaded" : has_say ? "not loaded" : "";
 }
 
-void inventory_abilities(const struct endpoint *e, const struct model_info *m, struct buf *out)
+void inventory_abilities(const struct model_info *m, struct buf *out)
 {
     const struct {
         bool is_so;
         const char *word;
     } words[] = {{leg_can_fill(m), "fills"},
                  {(m->abilities & MODEL_CHAT) != 0, "chat"},
-                 {(m->abilities & MODEL_RAW) != 0, "raw"},
-                 {m->is_remote || e->tier != TIER_LOOPBACK, "elsewhere"}};
+                 {(m->abilities & MODEL_RAW) != 0, "raw"}};
     bool has_any = false;
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
         if (words[i].is_so) {

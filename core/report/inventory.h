@@ -21,11 +21,11 @@ struct route inventory_route(const struct upstream *u, const struct settings *s,
 const struct model_info *inventory_model(const struct upstream *u, const struct route *r);
 /* "ready", "loading 43 %", "down", "needs consent", "key refused", ... */
 void inventory_state(const struct endpoint *e, struct buf *out);
-/* "loaded", "not loaded", "loading", "can't be loaded"; "elsewhere" where its server forwards it,
- * and nothing where the endpoint's server has no say in it. */
+/* "loaded", "not loaded", "loading", "failed" (to load); "elsewhere" where text for it leaves this
+ * machine, and nothing where its server has no say in it. */
 const char *inventory_model_state(const struct endpoint *e, const struct model_info *m);
-/* What it is good for: "fills, chat"; "elsewhere" behind it where text leaves this machine. */
-void inventory_abilities(const struct endpoint *e, const struct model_info *m, struct buf *out);
+/* What it is good for: "fills, chat, raw". */
+void inventory_abilities(const struct model_info *m, struct buf *out);
 /* "1.5 B", "4.2 M"; nothing for 0. */
 void inventory_count(uint64_t n, struct buf *out);
 

@@ -719,6 +719,25 @@ static void explain_connect(struct transfer *t)
     t->error.detail = (int)os_errno;
 }
 
+static void explain_no_tls(struct transfer *t)
+{
+    error_set(&t->error, ERR_CONNECT, "no secure connection to %s - does it speak https?",
+              t->place);
+    t->error.cause = CAUSE_NO_TLS;
+}
+
+/* A server of plain http may wait for the end of what it takes for a request. */
+static void explain_timeout(struct transfer *t)
+{
+    curl_off_t connected_us = 0;
+    curl_easy_getinfo(t->easy, CURLINFO_CONNECT_TIME_T, &connected_us);
+    if (connected_us > 0 && !t->is_plain) {
+        explain_no_tls(t);
+    } else {
+        fail_as(t, ERR_CONNECT, CAUSE_UNREACHABLE, "doesn't answer - is the machine reachable?");
+    }
+}
+
 /* The connection ended where there should have been more. */
 static void explain_break(struct transfer *t)
 {
@@ -786,7 +805,7 @@ static void explain_failure(struct transfer *t, CURLcode code)
         t->error.cause = CAUSE_PROXY;
         break;
     case CURLE_OPERATION_TIMEDOUT:
-        fail_as(t, ERR_CONNECT, CAUSE_UNREACHABLE, "doesn't answer - is the machine reachable?");
+        explain_timeout(t);
         break;
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_CACERT_BADFILE:
@@ -795,9 +814,7 @@ static void explain_failure(struct transfer *t, CURLcode code)
         explain_certificate(t, code);
         break;
     case CURLE_SSL_CONNECT_ERROR:
-        error_set(&t->error, ERR_CONNECT, "no secure connection to %s - does it speak https?",
-                  t->place);
-        t->error.cause = CAUSE_NO_TLS;
+        explain_no_tls(t);
         break;
     case CURLE_PARTIAL_FILE:
     case CURLE_RECV_ERROR:

@@ -240,8 +240,9 @@ void upstream_look_again(struct upstream *u)
 {
     u->may_probe = true;
     for (size_t i = 0; i < u->n_entries; i++) {
-        if (!is_embedded(u->entries[i])) {
-            probe_start(u->entries[i]);
+        struct entry *en = u->entries[i];
+        if (en->e.state == ENDPOINT_READY && !is_embedded(en)) {
+            probe_start(en);
         }
     }
     upstream_wake_probes(u);

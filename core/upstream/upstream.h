@@ -74,8 +74,8 @@ const char *upstream_start_hint(const struct upstream *u);
  * (their names are empty, `ops` is the dialect that was tried last). */
 size_t upstream_place_count(const struct upstream *u);
 const struct endpoint *upstream_place(const struct upstream *u, size_t idx);
-/* Looks at every endpoint that isn't blocked once more, whatever is known of it: for a person who
- * wants to know how things are now. */
+/* Looks at every endpoint that is ready once more, however fresh what is known of it: for a person
+ * who wants to know how its models are now. */
 void upstream_look_again(struct upstream *u);
 /* Whether some look is under way. */
 bool upstream_is_looking(const struct upstream *u);
