@@ -729,9 +729,7 @@ static void explain_no_tls(struct transfer *t)
 /* A server of plain http may wait for the end of what it takes for a request. */
 static void explain_timeout(struct transfer *t)
 {
-    curl_off_t connected_us = 0;
-    curl_easy_getinfo(t->easy, CURLINFO_CONNECT_TIME_T, &connected_us);
-    if (connected_us > 0 && !t->is_plain) {
+    if (str_contains_nocase(str_from(t->curl_message), STR("SSL connection"))) {
         explain_no_tls(t);
     } else {
         fail_as(t, ERR_CONNECT, CAUSE_UNREACHABLE, "doesn't answer - is the machine reachable?");
