@@ -136,6 +136,38 @@ void terminal_write_text(str text)
     buf_release(&out);
 }
 
+static void break_line(struct buf *out, unsigned indent, unsigned *column)
+{
+    buf_appendf(out, "\n%*s", (int)indent, "");
+    *column = indent;
+}
+
+void terminal_wrap(struct buf *out, str text, unsigned indent, unsigned columns)
+{
+    str line;
+    unsigned column = indent;
+    bool is_first = true;
+    while (str_next(&text, '\n', &line)) {
+        if (!is_first) {
+            break_line(out, indent, &column);
+        }
+        is_first = false;
+        str word;
+        bool is_line_start = true;
+        while (str_next(&line, ' ', &word)) {
+            unsigned width = terminal_width(word, 0) + (is_line_start ? 0 : 1);
+            if (!is_line_start && column + width > columns) {
+                break_line(out, indent, &column);
+            } else if (!is_line_start) {
+                buf_append_char(out, ' ');
+                column++;
+            }
+            is_line_start = false;
+            terminal_append(out, word, &column, UINT32_MAX);
+        }
+    }
+}
+
 void terminal_write(str bytes)
 {
     while (bytes.len > 0) {
