@@ -7,9 +7,9 @@
  *       it, as who is about to take it does. Then the flight takes off again (flights_continue):
  *       the model is asked for what follows the text, as if it stood in the document already, and
  *       what comes is more of the same text, ridden like all of it.
- * Rules An edit forgets the place; the answer that follows it notes a new one. While any other text
- *       is on its way nothing is continued: the slot is for who asked. Pausing is only taken for a
- *       sign where it has been one: `worth` follows what became of the texts continued before. */
+ * Rules An edit forgets the place; the answer that follows it notes a new one. Where the server's
+ *       slots are all taken nothing is continued: they are for who asked. Pausing is only taken for
+ * a sign where it has been one: `worth` follows what became of the texts continued before. */
 #include <string.h>
 
 #include "core/base/clock.h"
@@ -98,12 +98,20 @@ static struct asked at_the_end(const struct ahead *h)
                           .settings = h->settings};
 }
 
+/* Whether a slot of the endpoint is free, as far as this program's own exchanges take them. */
+static bool has_slot(const struct engine *e, uint64_t endpoint)
+{
+    const struct endpoint *ep = upstream_find(e->options.upstream, endpoint);
+    unsigned n_slots = ep != NULL && ep->n_slots > 0 ? ep->n_slots : 1;
+    return HASH_COUNT(e->legs) < n_slots;
+}
+
 static void set_out(struct engine *e, struct open_document *doc)
 {
     struct ahead *h = &e->ahead;
     struct asked end = at_the_end(h);
     struct route r = route_find(e->options.upstream, h->settings, end.role, STR(""), leg_can_fill);
-    if (r.state != ROUTE_READY) {
+    if (r.state != ROUTE_READY || !has_slot(e, r.endpoint)) {
         return;
     }
     struct prompt_window w;
@@ -130,7 +138,7 @@ void ahead_tick(struct engine *e, uint64_t now_us)
         return;
     }
     struct open_document *doc = documents_find(e->options.documents, h->document);
-    if (doc != NULL && e->legs == NULL) {
+    if (doc != NULL) {
         set_out(e, doc);
     }
     forget(h);

@@ -294,10 +294,10 @@ static void on_text(uint64_t exchange, str utf8, void *user)
         return;
     }
     e->byte_us = clock_now_us();
-    if (!leg->has_begun) {
-        leg->has_begun = true;
+    if (!leg->has_begun && !leg->is_chat) {
         rhythm_on_first(e, e->byte_us - leg->began_us);
     }
+    leg->has_begun = true;
     size_t n_before = leg->clean.len;
     trim_feed(leg->trim, utf8, &leg->clean);
     bool is_enough = !feed(e, leg, n_before);

@@ -72,6 +72,10 @@ static void write_engine(const struct engine *engine, struct json_writer *w)
     put_count(w, STR("accepted"), s->n_accepted);
     put_count(w, STR("acceptedBytes"), s->n_accepted_bytes);
     put_count(w, STR("shownBytes"), s->n_shown_bytes);
+    put_count(w, STR("held"), s->n_held);
+    put_count(w, STR("heldOff"), s->n_held_off);
+    put_count(w, STR("ahead"), s->n_ahead);
+    put_count(w, STR("aheadWanted"), s->n_ahead_wanted);
     json_key(w, STR("firstMs"));
     stats_write_histogram(&s->first, 1000, w);
     json_key(w, STR("totalMs"));

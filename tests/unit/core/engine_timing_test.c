@@ -393,7 +393,7 @@ static void edit_forgets_the_place(void **state)
     bed_end(&bed);
 }
 
-static void busy_slot_isnt_taken_for_it(void **state)
+static void only_a_free_slot_is_taken_for_it(void **state)
 {
     (void)state;
     struct bed bed;
@@ -410,6 +410,11 @@ static void busy_slot_isnt_taken_for_it(void **state)
     ask(&bed, &h, 10);
     pass(1000);
     assert_int_equal(n_model_calls(), 2);
+    world.endpoints[0].n_slots = 2;
+    type(&bed, 10, "\n");
+    ask(&bed, &h, 11);
+    pass(1000);
+    assert_int_equal(n_model_calls(), 3);
     bed_end(&bed);
 }
 
@@ -506,7 +511,7 @@ int main(void)
         cmocka_unit_test(few_bytes_left_are_continued_at_once),
         cmocka_unit_test(text_that_ended_by_itself_isnt_continued),
         cmocka_unit_test(edit_forgets_the_place),
-        cmocka_unit_test(busy_slot_isnt_taken_for_it),
+        cmocka_unit_test(only_a_free_slot_is_taken_for_it),
         cmocka_unit_test(aborted_continuation_leaves_the_text_as_it_was),
         cmocka_unit_test(failed_continuation_leaves_the_text_as_it_was),
         cmocka_unit_test(pauses_stop_to_count_where_nothing_came_of_them),
