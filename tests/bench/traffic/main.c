@@ -113,7 +113,7 @@ static uint64_t measure(struct typing *t, const struct client *c, const struct o
         if (i == 0) {
             rider = s;
         }
-        n_wrong += s.n_wrong;
+        n_wrong += p->is_ours ? s.n_wrong : 0;
         if (o->is_json) {
             print_json(t, c, p, &s, &rider);
         } else {

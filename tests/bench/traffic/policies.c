@@ -2,10 +2,12 @@
  *
  * How   Plain plugins ask on each key, at once or after a fixed delay, and show the first line of
  *       the answer when it is complete. The perfect rider asks only when what was typed contradicts
- *       the last answer, or has used it up, and otherwise lives on that answer; it takes as many
- *       lines from the server as the engine does: one unit past what is shown.
+ *       the last answer, or has used it up, and otherwise lives on that answer; with a memory, when
+ *       no answer that was ever given leads on. It takes as many lines from the server as the
+ *       engine does: one unit past what is shown.
  * Rules An answer is only shown where it was asked for. */
 #include "core/base/hash.h"
+#include "core/base/limits.h"
 #include "core/base/memory.h"
 #include "core/request/unit.h"
 #include "tests/bench/traffic/traffic.h"
@@ -27,6 +29,7 @@ static struct {
     struct buf typed; /* what stands between the answer's place and where it goes on */
     size_t anchor, cursor;
     bool is_lost; /* the person went elsewhere */
+    size_t asked; /* the state that the editor asked for last */
     unsigned max_lines;
 } own;
 
@@ -38,6 +41,7 @@ static void begin(const struct policy *p, const struct place *place)
     own.due_us = CLOCK_NEVER;
     own.n_cached = 0;
     own.is_lost = true;
+    own.asked = SIZE_MAX;
     buf_init(&own.typed, 1u << 20);
 }
 
@@ -170,7 +174,7 @@ static void rider_text(uint64_t job, str text, void *user)
     if (n_lines >= own.max_lines) {
         server_cancel(job);
     }
-    if (job == own.job) {
+    if (job == own.job && own.asked == own.place->state) {
         rider_look();
     }
 }
@@ -179,7 +183,7 @@ static void rider_done(uint64_t job, bool is_cut, void *user)
 {
     (void)is_cut;
     (void)user;
-    if (job == own.job) {
+    if (job == own.job && own.asked == own.place->state) {
         rider_look();
     }
 }
@@ -213,6 +217,23 @@ static void rider_start(void)
     buf_release(&after);
 }
 
+/* What an earlier answer says here, if one does. Borrowed from the server. */
+static str recall(bool *is_done)
+{
+    const struct document *d = own.place->doc->text;
+    struct buf before, after;
+    size_t typed = 0;
+    buf_init(&before, DOCUMENT_MAX_BYTES);
+    buf_init(&after, DOCUMENT_MAX_BYTES);
+    document_copy(d, 0, own.place->cursor, &before);
+    document_copy(d, own.place->cursor, document_len(d), &after);
+    uint64_t job = server_recall(buf_str(&before), buf_str(&after), &typed);
+    str said = job != 0 ? server_text(job, is_done) : STR("");
+    buf_release(&before);
+    buf_release(&after);
+    return str_sub(said, typed, said.len);
+}
+
 /* Shows what follows what was typed, or asks where nothing can. */
 static void rider_look(void)
 {
@@ -222,11 +243,12 @@ static void rider_look(void)
     size_t both = typed.len < said.len ? typed.len : said.len;
     bool agrees = !own.is_lost && str_eq(str_sub(typed, 0, both), str_sub(said, 0, both));
     bool is_used_up = is_done && typed.len >= said.len && typed.len > 0;
-    if (own.job == 0 || !agrees || is_used_up) {
+    bool is_over = own.job == 0 || !agrees || is_used_up;
+    str rest = is_over && own.policy->remembers ? recall(&is_done) : str_sub(said, both, said.len);
+    if (is_over && (!own.policy->remembers || rest.len == 0)) {
         rider_start();
         return;
     }
-    str rest = str_sub(said, both, said.len);
     size_t n = own.policy->streams ? rest.len : unit_complete(rest, 0, UNIT_LINE, is_done);
     if (n > 0) {
         answer_shown(own.place, str_sub(rest, 0, n), 0);
@@ -241,7 +263,7 @@ static void rider_step(const struct step *s, const struct place *place)
 
 static void rider_ask(const struct place *place)
 {
-    (void)place;
+    own.asked = place->state;
     rider_look();
 }
 
@@ -255,6 +277,7 @@ static void rider_ask(const struct place *place)
 const struct policy policies[] = {
     {.name = "perfect rider", RIDER, .is_for_all = true},
     {.name = "perfect rider, shown as it comes", RIDER, .is_for_all = true, .streams = true},
+    {.name = "perfect rider with a memory", RIDER, .is_for_all = true, .remembers = true},
     {.name = "each key", PLAIN, .is_for_all = true},
     {.name = "each key, cancelling", PLAIN, .cancels = true},
     {.name = "debounce 200 ms", PLAIN, .cancels = true, .delay_us = MS_TO_US(200)},

@@ -312,6 +312,20 @@ static size_t typed_since(const struct job *j, str before, str text)
     return SIZE_MAX;
 }
 
+uint64_t server_recall(str before, str after, size_t *typed)
+{
+    for (size_t i = server.n; i-- > 0;) {
+        const struct job *j = &server.jobs[i];
+        if (j->given > 0 && !j->spec.is_own && is_after_same(j, after)) {
+            *typed = typed_since(j, before, STR(""));
+            if (*typed < j->given) {
+                return i + 1;
+            }
+        }
+    }
+    return 0;
+}
+
 bool server_note_shown(str before, str text, str after)
 {
     for (size_t i = server.n; i-- > 0;) {

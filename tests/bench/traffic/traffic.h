@@ -73,6 +73,9 @@ uint64_t server_next_us(void);
 void server_step(void); /* the one event that is due */
 /* The text said so far, and whether no more will come. */
 str server_text(uint64_t job, bool *is_done);
+/* The newest answer that leads through what was typed and has something to add, 0 for none; *typed
+ * is how much of it that was. */
+uint64_t server_recall(str before, str after, size_t *typed);
 /* Notes what of which answer is shown: `text` at the cursor, `before` and `after` around it. False
  * where it follows from no answer that was ever given for this place. */
 bool server_note_shown(str before, str text, str after);
@@ -117,9 +120,10 @@ struct policy {
     bool is_for_all;            /* runs with clients that wait before they ask, too */
     struct engine_switches off; /* of the engine */
     uint64_t delay_us;          /* of others: after the client asked */
-    bool cancels, caches, streams;
+    bool cancels, caches, streams, remembers;
 };
-/* policies.c; the first is the perfect rider, which the others are measured against. */
+/* policies.c; the first is the perfect rider, which the others are measured against: it knows its
+ * last answer alone. The one that remembers all of them is what can be had at most. */
 extern const struct policy policies[];
 extern const size_t n_policies;
 
