@@ -3,9 +3,9 @@
  * How   Time passes to each step, with stops at 100, 200 and 400 ms into its pause to look at the
  *       screen, and at 300 ms, when a person who takes suggestions may take a right one: the steps
  *       that it stands for are left out then.
- * Rules Only pauses count that are followed by typing at the cursor: before a jump or a deletion
- *       nothing can be right. A suggestion is taken by a dice of the seed and the state alone, so
- *       that every policy meets the same person. */
+ * Rules Only pauses count that are followed by typing something visible at the cursor: before a
+ * jump or a deletion nothing can be right. A suggestion is taken by a dice of the seed and the
+ * state alone, so that every policy meets the same person. */
 #include <stdio.h>
 
 #include "core/base/limits.h"
@@ -88,9 +88,11 @@ static void sample(size_t i)
 {
     const struct typing *t = now.place.trace;
     const struct step *next = &t->steps[now.place.state];
-    if (next->text.len > 0 && next->at == now.place.cursor && next->n_removed == 0) {
+    str truth = typing_truth(now.place.trace, now.place.state);
+    if (str_trim(truth).len > 0 && next->text.len > 0 && next->at == now.place.cursor &&
+        next->n_removed == 0) {
         score.n_pauses[i]++;
-        score.n_right[i] += screen_is_right(typing_truth(now.place.trace, now.place.state));
+        score.n_right[i] += screen_is_right(truth);
     }
 }
 
@@ -125,7 +127,9 @@ static void pause(uint64_t from_us, uint64_t gap_us)
     for (size_t i = 0; i < N_SAMPLES && gap_us >= PAUSE_US; i++) {
         if (at_us[i] > ACCEPT_US && gap_us >= ACCEPT_US) {
             pass_until(from_us + ACCEPT_US);
-            if (may_accept()) {
+            if (may_accept()) { /* it would still have stood there, right */
+                score.n_pauses[i] += at_us[i] <= gap_us;
+                score.n_right[i] += at_us[i] <= gap_us;
                 return;
             }
         }
