@@ -168,6 +168,12 @@ int main(int argc, char **argv)
                               "FOLDER TRACE...\n");
         return 2;
     }
+    if (!o.is_json) {
+        printf("seed %llu; one slot, %llu ms to the first token, %llu ms a token, %u %% of answers "
+               "wrong; ratios are to the perfect rider\n",
+               (unsigned long long)o.habits.seed, (unsigned long long)o.habits.first_us / 1000,
+               (unsigned long long)o.habits.token_us / 1000, o.habits.wrong_percent);
+    }
     uint64_t n_wrong = 0;
     for (int i = optind + 1; i < argc; i++) {
         struct typing t;
