@@ -119,6 +119,9 @@ function M.config(options)
     settings = { crucible = options.settings },
     capabilities = capabilities,
     commands = { ['crucible.refactor'] = on_refactor },
+    on_init = function(client)
+      require('crucible.diagnostics').hook(client)
+    end,
     handlers = {
       ['crucible/answer'] = function(...)
         require('crucible.answer').on_answer(...)

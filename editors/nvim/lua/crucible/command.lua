@@ -3,6 +3,7 @@
 -- Extending A word is one function in the table `words`.
 local api = vim.api
 local client_of = require('crucible.client')
+local diagnostics = require('crucible.diagnostics')
 local text = require('crucible.text')
 
 local M = {}
@@ -53,19 +54,6 @@ local function range_of(row, col, end_row, end_col, encoding)
   }
 end
 
--- The diagnostics on these lines, as the server wants to hear of them.
-local function diagnostics_on(row, end_row, encoding)
-  local found = {}
-  for _, d in ipairs(vim.diagnostic.get(0)) do
-    local end_lnum = d.end_lnum or d.lnum
-    if d.lnum <= end_row and end_lnum >= row then
-      local range = range_of(d.lnum, d.col, end_lnum, d.end_col or d.col, encoding)
-      table.insert(found, { message = d.message, range = range })
-    end
-  end
-  return found
-end
-
 local function act(name, call, instruction)
   local client = client_or_complain()
   if not client then
@@ -82,7 +70,7 @@ local function act(name, call, instruction)
     return
   end
   if name == 'fix' then
-    local found = diagnostics_on(row, end_row, client.offset_encoding)
+    local found = diagnostics.on_lines(0, row, end_row, client.offset_encoding)
     argument.diagnostics = #found > 0 and found or nil
   end
   client_of.execute(client, 'crucible.' .. name, argument)
