@@ -118,6 +118,10 @@ class Neovim:
     def buffer(self):
         return self.lua("buffer()") + "\n"
 
+    def here(self):
+        """The text of the window that has the focus."""
+        return self.lua("here()")
+
     def answer(self):
         said = self.lua("answer()")
         return json.loads(said) if said.startswith("{") else None

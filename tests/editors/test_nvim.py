@@ -236,6 +236,38 @@ def test_snippet_alone_gives_ghost_text(nvim):
 
 
 @everywhere
+def test_health_says_what_is_there(nvim):
+    text, _ = without("numbers[i];")
+    editor, _ = nvim(text)
+    editor.keys(":checkhealth crucible<CR>")
+    editor.until(lambda: "crucible-ls doctor" in editor.here(), "the report")
+    report = editor.here()
+    assert f"{editor.inside}/crucible-ls: crucible-ls " in report
+    assert "client 1: 1 buffer" in report
+    assert "ERROR" not in report.split("crucible-ls doctor")[0]
+
+
+@everywhere
+def test_health_says_that_the_program_is_missing(nvim):
+    text, _ = without("numbers[i];")
+    editor, _ = nvim(text)
+    (editor.home / "crucible-ls").unlink()
+    editor.keys(":checkhealth crucible<CR>")
+    editor.until(lambda: "is not in PATH" in editor.here(), "the report")
+
+
+@everywhere
+def test_restart_starts_another_server_for_the_same_buffers(nvim):
+    text, line = without("numbers[i];")
+    editor, _ = nvim(text)
+    before = editor.running()
+    editor.keys(":Crucible restart<CR>")
+    editor.until(lambda: editor.running() and editor.running() != before and editor.lua("attached()") == "true", "another server")
+    editor.keys(f":{line}<CR>A")
+    editor.until(lambda: editor.ghost() == "numbers[i];", "ghost text")
+
+
+@everywhere
 def test_leaving_the_editor_leaves_no_server(nvim):
     text, _ = without("numbers[i];")
     editor, _ = nvim(text)

@@ -85,7 +85,7 @@ def test_another_explanation_takes_the_window_over(nvim):
     editor.keys("<C-w>p:9<CR>:Crucible explain<CR>")
     editor.until(lambda: editor.answer()["text"] == "Another answer.", "the second answer")
     assert editor.answer()["windows"] == windows
-    assert server.cancelled == {"crucible/1"}
+    editor.until(lambda: server.cancelled == {"crucible/1"}, "the cancel of the first")
 
 
 def test_answer_never_takes_the_focus_from_who_types(nvim):

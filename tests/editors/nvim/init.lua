@@ -48,6 +48,10 @@ function _G.buffer(name)
   return table.concat(vim.api.nvim_buf_get_lines(bufnr, 0, -1, false), "\n") .. "\n"
 end
 
+function _G.here()
+  return table.concat(vim.api.nvim_buf_get_lines(0, 0, -1, false), "\n")
+end
+
 -- The answer's window: {text, title, height, focused}; "" where there is none.
 function _G.answer()
   for _, win in ipairs(vim.api.nvim_list_wins()) do
