@@ -166,9 +166,21 @@ local function suggestion(client, item, at)
   }, from
 end
 
+-- Whether these items only say less of what is on screen: nearer the line's end a server may stop
+-- there, and what was offered before is still true.
+local function says_less(items)
+  local left = rest_of(shown)
+  local said = #items == 1 and items[1].insertText
+  return left and type(said) == 'string' and vim.startswith(left, (said:gsub('\r\n', '\n')))
+end
+
 local function on_items(client, result, at)
+  local items = result and (result.items or result) or {}
+  if says_less(items) then
+    return
+  end
   hide()
-  for _, item in ipairs(result and (result.items or result) or {}) do
+  for _, item in ipairs(items) do
     local s, from = suggestion(client, item, at)
     if s then
       shown = s
