@@ -113,7 +113,7 @@ local function write(bufnr, lines)
 end
 
 local function lines_of(answer)
-  local text = (answer.text or ''):gsub('\r\n', '\n')
+  local text = (answer.text or ''):gsub('\r\n', '\n'):gsub('%s+$', '')
   if type(answer.error) == 'string' then
     text = (text ~= '' and text .. '\n\n' or '') .. '**Broken off:** ' .. answer.error
   elseif text == '' then

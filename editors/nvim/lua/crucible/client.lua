@@ -63,9 +63,10 @@ function M.execute(client, command, argument, bufnr)
   return M.request(client, 'workspace/executeCommand', params, say_error, bufnr or 0)
 end
 
--- The command crucible.refactor: asks for what shall be done, where nobody said so yet.
+-- The command crucible.refactor: asks for what shall be done, where nobody said so yet. What the
+-- server itself goes on with names neither a document nor an instruction.
 function M.refactor(client, argument, bufnr)
-  if argument.instruction or argument.action then
+  if argument.instruction or argument.action or not argument.uri then
     M.execute(client, 'crucible.refactor', argument, bufnr)
     return
   end
@@ -83,6 +84,28 @@ local function on_refactor(command, ctx)
   if client and type(argument) == 'table' then
     M.refactor(client, argument, ctx.bufnr)
   end
+end
+
+-- Whether an edit is for a text that the buffer no longer holds.
+local function is_stale(edit)
+  for _, change in ipairs(edit and edit.documentChanges or {}) do
+    local document = change.textDocument
+    if document and type(document.version) == 'number' then
+      local known = vim.lsp.util.buf_versions[vim.uri_to_bufnr(document.uri)]
+      if known and known > document.version then
+        return true
+      end
+    end
+  end
+  return false
+end
+
+-- Neovim leaves out a stale edit and says that it was applied, and takes any edit for version 0.
+local function on_apply_edit(err, params, ctx)
+  if params and is_stale(params.edit) then
+    return { applied = false, failureReason = 'the buffer has changed meanwhile: ask again' }
+  end
+  return vim.lsp.handlers['workspace/applyEdit'](err, params, ctx)
 end
 
 -- A null of JSON is no value here.
@@ -110,6 +133,7 @@ function M.config(options)
   options = options or {}
   local capabilities = vim.lsp.protocol.make_client_capabilities()
   capabilities.textDocument.inlineCompletion = { dynamicRegistration = false }
+  capabilities.workspace.workspaceEdit.documentChanges = true -- so that edits name their version
   capabilities.experimental = { crucible = { answers = true, instructions = true } }
   return {
     name = M.name,
@@ -127,6 +151,7 @@ function M.config(options)
         require('crucible.answer').on_answer(...)
       end,
       ['crucible/status'] = on_status,
+      ['workspace/applyEdit'] = on_apply_edit,
     },
   }
 end
