@@ -221,7 +221,7 @@ def test_code_action_asks_for_the_instruction(emacs):
         "(cl-letf (((symbol-function 'read-string) (lambda (&rest _) \"use a proper bound\"))"
         " ((symbol-function 'completing-read) (lambda (_ table &rest _)"
         " (seq-find (lambda (s) (string-match-p \"^Refactor\" s)) (all-completions \"\" table)))))"
-        " (call-interactively #'eglot-code-actions) t)", WAIT)
+        " (let ((last-nonmenu-event ?x)) (call-interactively #'eglot-code-actions)) t)", WAIT)
     assert after == TRUTH
     assert "use a proper bound" in prompts(sim)[0]
 
