@@ -228,8 +228,7 @@ void on_code_action(struct session *s, struct rpc_call *call)
         return;
     }
     session_wake(s);
-    o.is_automatic =
-        json_int(json_get(context, STR("triggerKind")), 0) == TRIGGER_AUTOMATIC;
+    o.is_automatic = json_int(json_get(context, STR("triggerKind")), 0) == TRIGGER_AUTOMATIC;
     o.doc = sync_find(s, o.uri);
     struct buf instruction;
     buf_init(&instruction, KIB);

@@ -25,7 +25,14 @@ struct command {
 static const struct command commands[] = {
     {"complete", cli_complete, "FILE:LINE:COL [--model M] [--json] [--config FILE]",
      "one completion for a real file, streamed as it comes"},
+    {"ask", cli_ask,
+     "FILE[:LINE[-LINE]] --action explain|fix|document|tests|refactor [TEXT] [--model M] [--json]",
+     "one explanation or edit of real code, streamed; --list shows the actions and their prompts"},
     {"status", cli_status, "[--json]", "what the running servers do, and why they did it"},
+    {"models", cli_models, "[--json] [--config FILE]",
+     "endpoints and models, what is loaded, and which serves what"},
+    {"doctor", cli_doctor, "[--json] [--config FILE]",
+     "tries it for real, and says what to do where something is wrong"},
     {"demo", cli_demo, "FILE [--seconds N] [--json] [--config FILE]",
      "typing replayed in a real file, with ghost text, and what it saved"},
 };
@@ -180,5 +187,7 @@ int cli_run(int argc, char **argv)
             return commands[i].run(argc, argv);
         }
     }
-    return cli_misused("unknown command \"%s\"; there are complete, status and demo", argv[1]);
+    return cli_misused("unknown command \"%s\"; there are complete, status, models, doctor "
+                       "and demo",
+                       argv[1]);
 }

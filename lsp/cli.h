@@ -32,8 +32,15 @@ struct cli_option {     /* one flag that a command knows; the table ends with a 
  * ends the options). CLI_OK, or CLI_USAGE after a message. */
 int cli_parse(int argc, char **argv, const struct cli_option *options, const char **rest, int max);
 
+/* Asks each running server of this user for its figures (the answer to crucible/stats, JSON, which
+ * is borrowed for the call); gives how many answered. A line on stderr for one that doesn't. */
+unsigned cli_servers_ask(void (*on_stats)(str stats, void *user), void *user);
+
 int cli_complete(int argc, char **argv);
+int cli_ask(int argc, char **argv);
 int cli_status(int argc, char **argv);
+int cli_models(int argc, char **argv);
+int cli_doctor(int argc, char **argv);
 int cli_demo(int argc, char **argv);
 
 #endif

@@ -249,23 +249,7 @@ static void write_shown(struct complete *c)
     if (c->is_json) {
         return;
     }
-    str rest = str_sub(buf_str(&c->shown), c->n_written, c->shown.len);
-    struct buf out = {0};
-    buf_init(&out, 4 * FLIGHT_MAX_TEXT_BYTES);
-    while (rest.len > 0) {
-        size_t end = 0;
-        while (end < rest.len && rest.ptr[end] != '\n' && rest.ptr[end] != '\t') {
-            end++;
-        }
-        unsigned column = 0;
-        terminal_append(&out, str_sub(rest, 0, end), &column, UINT32_MAX);
-        if (end < rest.len) {
-            buf_append_char(&out, rest.ptr[end++]);
-        }
-        rest = str_sub(rest, end, rest.len);
-    }
-    terminal_write(buf_str(&out));
-    buf_release(&out);
+    terminal_write_text(str_sub(buf_str(&c->shown), c->n_written, c->shown.len));
     c->n_written = c->shown.len;
 }
 

@@ -1,12 +1,12 @@
-/* cli_room.c - a file, an engine and a loop in one room: what `complete` and `demo` work with.
+/* cli_room.c - settings, an engine and a loop in one room: what the commands work with.
  *
- * Why      Both commands need what a session has, without an editor: the settings of the person,
- *          the engines of the machine, a predictor that knows the workspace, one open document.
+ * Why      They need what a session has, without an editor: the settings of the person, the
+ *          engines of the machine, and where they are about a file, that file as an open document
+ *          and a predictor that knows its workspace.
  * How      Everything that can be refused (the file, its place, its size) is looked at before any
  *          part is made. The document is learned before the workspace, so that the scan finds the
  *          file open and leaves what is on disk alone.
- * Rules    The settings are the person's own file and the workspace's narrowing one, in that
- *          order, as in a session. */
+ * Rules    Without a file nothing is learned: the current folder may be anybody's home. */
 #include "lsp/cli_room.h"
 
 #include <errno.h>
@@ -42,55 +42,14 @@ static bool has_git(str folder)
     return has;
 }
 
-static str find_root(str path)
+static str find_root(str own)
 {
-    str own = folder_of(path);
     for (str folder = own; folder.len > 1; folder = folder_of(folder)) {
         if (has_git(folder)) {
             return folder;
         }
     }
     return own;
-}
-
-/* A configuration that was named must be there; the usual one may be missing. */
-static int check_named(const char *config, str path)
-{
-    const char *from_env = getenv("CRUCIBLE_CONFIG");
-    bool is_named = config != NULL || (from_env != NULL && from_env[0] != '\0');
-    if (!is_named || access(path.ptr, R_OK) == 0) {
-        return CLI_OK;
-    }
-    return cli_fail(STR_FMT ": %s (named by %s)", STR_ARG(path), strerror(errno),
-                    config != NULL ? "--config" : "$CRUCIBLE_CONFIG");
-}
-
-static int read_settings(struct cli_room *room, const char *config)
-{
-    str user = settings_user_path(str_from(config), &room->arena);
-    int code = check_named(config, user);
-    if (code != CLI_OK) {
-        return code;
-    }
-    struct settings_builder *builder = settings_builder_create();
-    enum err err = settings_builder_read(builder, SETTINGS_USER_FILE, user.ptr);
-    const struct settings_problem *problems;
-    size_t n = settings_builder_problems(builder, &problems);
-    for (size_t i = 0; i < n; i++) {
-        str path = problems[i].path;
-        (void)cli_fail(STR_FMT ": " STR_FMT "%s" STR_FMT, STR_ARG(user), STR_ARG(path),
-                       path.len > 0 ? ": " : "", STR_ARG(problems[i].msg));
-    }
-    str project = arena_printf(&room->arena, STR_FMT "/.crucible.json", STR_ARG(room->root));
-    /* Most workspaces have none, and one that is wrong narrows nothing. */
-    enum err ignored = settings_builder_read(builder, SETTINGS_PROJECT, project.ptr);
-    (void)ignored;
-    room->settings = settings_builder_snapshot(builder);
-    settings_builder_destroy(builder);
-    if (config != NULL && err != ERR_OK) {
-        return n > 0 ? CLI_FAILED : cli_fail("%s: can't be read: %s", config, err_name(err));
-    }
-    return CLI_OK;
 }
 
 /* Reads what fd holds into the arena, at most `size` bytes. */
@@ -152,8 +111,10 @@ int cli_room_init(struct cli_room *room, const char *file, const char *config)
         return cli_fail("%s: %s", file, strerror(errno));
     }
     room->path = arena_dup(&room->arena, str_from(real));
-    room->root = arena_dup(&room->arena, find_root(room->path));
-    int code = read_settings(room, config);
+    room->root = arena_dup(&room->arena, find_root(folder_of(room->path)));
+    cli_settings_read(&room->read, config, room->root);
+    room->settings = settings_ref(room->read.whole);
+    int code = cli_settings_tell(&room->read);
     if (code != CLI_OK) {
         return code;
     }
@@ -163,6 +124,16 @@ int cli_room_init(struct cli_room *room, const char *file, const char *config)
             "%s: excluded (privacy.exclude and the built-in patterns); no model sees it", file);
     }
     return read_file(room, file);
+}
+
+void cli_room_init_bare(struct cli_room *room, const char *config)
+{
+    *room = (struct cli_room){0};
+    char here[PATH_MAX];
+    str folder = getcwd(here, sizeof here) != NULL ? str_from(here) : STR("/");
+    room->root = arena_dup(&room->arena, find_root(folder));
+    cli_settings_read(&room->read, config, room->root);
+    room->settings = settings_ref(room->read.whole);
 }
 
 static bool is_excluded(str path, void *user)
@@ -215,22 +186,15 @@ static str language_of(str path)
     return (str){0};
 }
 
-int cli_room_open(struct cli_room *room, str text)
+void cli_room_start(struct cli_room *room)
 {
     room->loop = loop_create();
     room->documents = documents_create();
-    enum err err =
-        documents_open(room->documents, room->path, language_of(room->path), text, &room->document);
-    if (err != ERR_OK) {
-        return cli_fail(STR_FMT ": can't be opened: %s", STR_ARG(room->path), err_name(err));
-    }
     struct predictor_options learning = PREDICTOR_OPTIONS_INIT;
     learning.max_file_bytes = room->settings->context_file_bytes;
     learning.is_excluded = is_excluded;
     learning.user = room->settings;
     room->predictor = predictor_create(room->loop, &learning);
-    predictor_learn_document(room->predictor, room->document, room->path, text);
-    predictor_learn_workspace(room->predictor, room->root);
     struct upstream_options reach = {.providers = provider_table,
                                      .predictor = room->predictor,
                                      .on_change = on_upstream_change,
@@ -246,6 +210,18 @@ int cli_room_open(struct cli_room *room, str text)
                                    .user = room};
     room->engine = engine_create(&parts);
     upstream_probe(room->upstream);
+}
+
+int cli_room_open(struct cli_room *room, str text)
+{
+    cli_room_start(room);
+    enum err err =
+        documents_open(room->documents, room->path, language_of(room->path), text, &room->document);
+    if (err != ERR_OK) {
+        return cli_fail(STR_FMT ": can't be opened: %s", STR_ARG(room->path), err_name(err));
+    }
+    predictor_learn_document(room->predictor, room->document, room->path, text);
+    predictor_learn_workspace(room->predictor, room->root);
     return CLI_OK;
 }
 
@@ -304,6 +280,7 @@ void cli_room_release(struct cli_room *room)
         loop_destroy(room->loop);
     }
     settings_unref(room->settings);
+    cli_settings_release(&room->read);
     arena_release(&room->arena);
     *room = (struct cli_room){0};
 }

@@ -387,8 +387,10 @@ static void runtime_directory(struct buf *out)
     }
 }
 
+typedef void answers_fn(const struct answers *a, void *user);
+
 /* Asks the server on one socket; true where it answered. */
-static bool ask_server(const char *path, bool is_json, bool is_first, struct buf *out)
+static bool ask_server(const char *path, answers_fn *fn, void *user)
 {
     int fd = connect_to(path);
     if (fd < 0) {
@@ -402,10 +404,7 @@ static bool ask_server(const char *path, bool is_json, bool is_first, struct buf
     close(fd);
     bool has_answered = a.stats.len > 0 || a.status.len > 0;
     if (has_answered) {
-        if (!is_first) {
-            buf_append(out, is_json ? STR(",") : STR("\n"));
-        }
-        put_answers(out, &a, is_json);
+        fn(&a, user);
     } else {
         (void)cli_fail("%s: a server is there and doesn't answer", path);
     }
@@ -413,7 +412,7 @@ static bool ask_server(const char *path, bool is_json, bool is_first, struct buf
     return has_answered;
 }
 
-static unsigned ask_all(const char *directory, bool is_json, struct buf *out)
+static unsigned ask_all(const char *directory, answers_fn *fn, void *user)
 {
     DIR *dir = opendir(directory);
     if (dir == NULL) {
@@ -429,24 +428,76 @@ static unsigned ask_all(const char *directory, bool is_json, struct buf *out)
         }
         buf_clear(&path);
         buf_appendf(&path, "%s/%s", directory, entry->d_name);
-        n_servers += ask_server(buf_cstr(&path), is_json, n_servers == 0, out) ? 1 : 0;
+        n_servers += ask_server(buf_cstr(&path), fn, user) ? 1 : 0;
     }
     closedir(dir);
     buf_release(&path);
     return n_servers;
 }
 
-static int show_status(const char *directory, bool is_json)
+struct printing {
+    struct buf *out;
+    bool is_json, has_any;
+};
+
+static void print_answers(const struct answers *a, void *user)
+{
+    struct printing *p = user;
+    if (p->has_any) {
+        buf_append(p->out, p->is_json ? STR(",") : STR("\n"));
+    }
+    p->has_any = true;
+    put_answers(p->out, a, p->is_json);
+}
+
+struct listening {
+    void (*on_stats)(str stats, void *user);
+    void *user;
+};
+
+static void pass_stats(const struct answers *a, void *user)
+{
+    const struct listening *l = user;
+    if (a->stats.len > 0) {
+        l->on_stats(buf_str(&a->stats), l->user);
+    }
+}
+
+/* Whether the directory is there, and ours; *is_foreign: there, and not ours. */
+static bool is_own_directory(const char *directory, bool *is_foreign)
 {
     struct stat st;
     bool is_there = lstat(directory, &st) == 0;
-    if (is_there && (!S_ISDIR(st.st_mode) || st.st_uid != getuid())) {
+    *is_foreign = is_there && (!S_ISDIR(st.st_mode) || st.st_uid != getuid());
+    return is_there && !*is_foreign;
+}
+
+unsigned cli_servers_ask(void (*on_stats)(str stats, void *user), void *user)
+{
+    struct buf directory = {0};
+    bool is_foreign;
+    struct listening listening = {on_stats, user};
+    buf_init(&directory, 8 * KIB);
+    runtime_directory(&directory);
+    unsigned n = is_own_directory(buf_cstr(&directory), &is_foreign)
+                     ? ask_all(buf_cstr(&directory), pass_stats, &listening)
+                     : 0;
+    buf_release(&directory);
+    return n;
+}
+
+static int show_status(const char *directory, bool is_json)
+{
+    bool is_foreign;
+    bool is_there = is_own_directory(directory, &is_foreign);
+    if (is_foreign) {
         return cli_fail("%s isn't a directory of yours: not looked into", directory);
     }
     struct buf out = {0};
+    struct printing printing = {&out, is_json, false};
     buf_init(&out, SERVERS_MAX * MIB);
     buf_append(&out, is_json ? STR("[") : STR(""));
-    unsigned n_servers = is_there ? ask_all(directory, is_json, &out) : 0;
+    unsigned n_servers = is_there ? ask_all(directory, print_answers, &printing) : 0;
     if (is_json) {
         buf_append(&out, STR("]\n"));
     } else if (n_servers == 0) {

@@ -22,11 +22,11 @@ static void do_status(struct session *s, struct json arguments);
     {                                                                                              \
         lit, sizeof(lit) - 1                                                                       \
     } /* STR() is no constant */
-const str command_names[] = {
-    NAME("crucible.accept"),      NAME("crucible.explain"),    NAME("crucible.fix"),
-    NAME("crucible.document"),    NAME("crucible.tests"),      NAME("crucible.refactor"),
-    NAME("crucible.switchModel"), NAME("crucible.toggle"),     NAME("crucible.clearCache"),
-    NAME("crucible.status")};
+const str command_names[] = {NAME("crucible.accept"),      NAME("crucible.explain"),
+                             NAME("crucible.fix"),         NAME("crucible.document"),
+                             NAME("crucible.tests"),       NAME("crucible.refactor"),
+                             NAME("crucible.switchModel"), NAME("crucible.toggle"),
+                             NAME("crucible.clearCache"),  NAME("crucible.status")};
 const size_t n_command_names = sizeof command_names / sizeof command_names[0];
 static void (*const commands[])(struct session *s, struct json arguments) = {
     do_accept,   do_explain,      do_fix,    do_document,    do_tests,
@@ -234,8 +234,8 @@ static void offer_models(struct session *s, enum role role)
     unsigned n = 0;
     chosen->session = s;
     chosen->role = role;
-    struct json_writer *w = rpc_request(s->rpc, STR("window/showMessageRequest"), UINT64_MAX,
-                                        on_model_chosen, chosen);
+    struct json_writer *w =
+        rpc_request(s->rpc, STR("window/showMessageRequest"), UINT64_MAX, on_model_chosen, chosen);
     json_begin_object(w);
     json_key_int(w, STR("type"), 3);
     json_key_str(w, STR("message"),

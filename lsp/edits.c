@@ -12,97 +12,23 @@
 #include "core/base/clock.h"
 #include "core/base/limits.h"
 #include "core/base/log.h"
-#include "core/prompt/rewrite.h"
 #include "lsp/ask.h"
 #include "lsp/task.h"
 
-#define APPLY_WAIT_US  SEC_TO_US(120) /* some editors ask the person first */
-#define CONTEXT_BYTES  (8u * KIB)
+#define APPLY_WAIT_US SEC_TO_US(120) /* some editors ask the person first */
 
 static const struct open_document *document_of(const struct task *t)
 {
     return documents_find(t->session->documents, t->document);
 }
 
-/* -- the text -- */
-
-/* [start, end) with "\n" line ends, appended. */
-static void append_plain(struct buf *out, const struct document *d, size_t start, size_t end)
-{
-    struct buf scratch;
-    buf_init(&scratch, PROMPT_MAX_BYTES);
-    str text = document_slice(d, start, end, &scratch);
-    for (size_t i = 0; i < text.len; i++) {
-        bool is_crlf = text.ptr[i] == '\r' && i + 1 < text.len && text.ptr[i + 1] == '\n';
-        if (!is_crlf) {
-            buf_append_char(out, text.ptr[i] == '\r' ? '\n' : text.ptr[i]);
-        }
-    }
-    buf_release(&scratch);
-}
-
-static bool is_whole_lines(const struct document *d, struct subject_range r)
-{
-    size_t first = document_line_at(d, r.start);
-    size_t last = document_line_at(d, r.end);
-    bool begins = true;
-    for (size_t i = document_line_start(d, first); i < r.start; i++) {
-        begins = begins && memchr(" \t", document_byte(d, i), 2) != NULL;
-    }
-    return begins && (r.end == document_line_end(d, last) || r.end == document_line_start(d, last));
-}
-
-/* The leading blanks that inserted lines get: those of what stands there. */
-static void append_indent(const struct task *t, const struct document *d, struct buf *out)
-{
-    size_t n = document_line_at(d, t->insert_at);
-    bool is_inside = t->is_below && t->insert_at < t->range.end && t->insert_at > t->range.start;
-    size_t last = document_line_at(d, t->range.end);
-    while (is_inside && n < last) {
-        size_t start = document_line_start(d, ++n);
-        if (document_line_end(d, n) > start) {
-            subject_indent(d, start, out);
-            return;
-        }
-    }
-    subject_indent(d, is_inside ? t->insert_at : t->range.start, out);
-}
-
 enum err edits_make(struct task *t, const struct open_document *doc, str answer,
                     struct error *why)
 {
-    const struct document *d = doc->text;
-    struct buf original, before, after, indent;
-    buf_init(&original, PROMPT_MAX_BYTES);
-    buf_init(&before, CONTEXT_BYTES + KIB);
-    buf_init(&after, CONTEXT_BYTES + KIB);
-    buf_init(&indent, KIB);
-    bool is_insert = t->action.output == ACTION_INSERT;
-    bool is_whole = is_whole_lines(d, t->range);
-    size_t start = is_whole && !is_insert ? document_line_start(d, document_line_at(d, t->range.start))
-                                          : t->range.start;
-    size_t from = start > CONTEXT_BYTES ? document_floor(d, start - CONTEXT_BYTES) : 0;
-    size_t to = document_len(d) - t->range.end > CONTEXT_BYTES ? t->range.end + CONTEXT_BYTES
-                                                               : document_len(d);
-    t->range.start = start; /* the indentation of the first line is part of what is replaced */
-    append_plain(&original, d, start, t->range.end);
-    append_plain(&before, d, from, start);
-    append_plain(&after, d, t->range.end, document_floor(d, to));
-    if (is_insert) {
-        append_indent(t, d, &indent);
-    }
-    struct rewrite_spec spec = {.original = buf_str(&original),
-                                .before = buf_str(&before),
-                                .after = buf_str(&after),
-                                .is_insert = is_insert,
-                                .is_whole_lines = is_whole,
-                                .indent = buf_str(&indent)};
     buf_clear(&t->text);
-    enum err err = rewrite_read(&spec, answer, &t->text, why);
-    buf_release(&original);
-    buf_release(&before);
-    buf_release(&after);
-    buf_release(&indent);
+    struct action_target target = {t->range, t->insert_at, t->is_below};
+    enum err err = action_read(&t->action, doc->text, &target, answer, &t->text, why);
+    t->range = target.range;
     return err;
 }
 
@@ -235,8 +161,8 @@ static void on_applied(struct json result, const struct error *error, void *user
         (void)error_set(&why, ERR_TIMEOUT, "the editor didn't say whether it applied the change");
         task_fail(t, &why);
     } else if (error || !json_bool(json_get(result, STR("applied")), true)) {
-        str reason = error ? str_from(error->msg)
-                           : json_str(json_get(result, STR("failureReason")));
+        str reason =
+            error ? str_from(error->msg) : json_str(json_get(result, STR("failureReason")));
         (void)error_set(&why, ERR_REJECTED, "the editor didn't apply the change%s" STR_FMT,
                         reason.len > 0 ? ": " : "", STR_ARG(str_sub(reason, 0, 160)));
         task_fail(t, &why);
@@ -310,8 +236,8 @@ static void ask_person(struct task *t)
                 STR_ARG(t->title));
     t->state = TASK_DECIDING;
     t->n_asked++;
-    struct json_writer *w = rpc_request(s->rpc, STR("window/showMessageRequest"), CLOCK_NEVER,
-                                        on_decided, t);
+    struct json_writer *w =
+        rpc_request(s->rpc, STR("window/showMessageRequest"), CLOCK_NEVER, on_decided, t);
     json_begin_object(w);
     json_key_int(w, STR("type"), 2);
     json_key_str(w, STR("message"), buf_str(&message));

@@ -68,14 +68,12 @@ static void read_action_client(struct client *c, struct json caps)
     c->takes_actions = json_is(json_get(action, STR("codeActionLiteralSupport")), JSON_OBJECT);
     c->resolves_edit = keeps_data && list_has(resolved, STR("edit"));
     c->resolves_command = keeps_data && list_has(resolved, STR("command"));
-    c->takes_generated_tag =
-        list_has_int(path2(action, STR("tagSupport"), STR("valueSet")), 1);
+    c->takes_generated_tag = list_has_int(path2(action, STR("tagSupport"), STR("valueSet")), 1);
     c->applies_edits = json_bool(json_get(workspace, STR("applyEdit")), false);
     c->takes_versioned_edits =
         json_bool(path2(workspace, STR("workspaceEdit"), STR("documentChanges")), false);
     c->takes_progress = json_bool(json_get(window, STR("workDoneProgress")), false);
-    c->shows_documents =
-        json_bool(path2(window, STR("showDocument"), STR("support")), false);
+    c->shows_documents = json_bool(path2(window, STR("showDocument"), STR("support")), false);
 }
 
 /* What only our own plugins say of themselves. */

@@ -4,7 +4,8 @@
  *         └------it refuses, or can't-----> SILENT ---------┘
  *
  * Reports reach the editor at most once a frame (33 ms), the first one at once, the last one in any
- * case. Nothing is sent before the editor has agreed; what was said last until then is sent first. */
+ * case. Nothing is sent before the editor has agreed; what was said last until then is sent first.
+ */
 #ifndef CRUCIBLE_LSP_PROGRESS_H
 #define CRUCIBLE_LSP_PROGRESS_H
 

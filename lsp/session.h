@@ -51,13 +51,13 @@ struct client { /* what initialize said of the editor */
     bool resolves_edit;    /* of a code action, when it is picked; and keeps its data */
     bool resolves_command; /* the same */
     bool takes_generated_tag;
-    bool takes_progress;         /* work-done progress that we begin */
-    bool applies_edits;          /* workspace/applyEdit */
-    bool takes_versioned_edits;  /* documentChanges */
-    bool shows_documents;        /* window/showDocument */
-    bool shows_answers;          /* our own plugins: crucible/answer */
-    bool asks_instructions;      /* our own plugins ask the person what to refactor */
-    bool is_plugin; /* speaks the dialect with editorPluginInfo */
+    bool takes_progress;        /* work-done progress that we begin */
+    bool applies_edits;         /* workspace/applyEdit */
+    bool takes_versioned_edits; /* documentChanges */
+    bool shows_documents;       /* window/showDocument */
+    bool shows_answers;         /* our own plugins: crucible/answer */
+    bool asks_instructions;     /* our own plugins ask the person what to refactor */
+    bool is_plugin;             /* speaks the dialect with editorPluginInfo */
 };
 
 struct ask;

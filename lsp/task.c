@@ -228,13 +228,13 @@ static enum err ask(struct task *t, const struct task_order *o, struct error *wh
     buf_init(&identity, PROMPT_MAX_BYTES);
     buf_init(&symbol, KIB);
     buf_init(&original, PROMPT_MAX_BYTES);
-    struct action_place place = {
-        .doc = o->open,
-        .start = o->range.start,
-        .end = o->range.end,
-        .symbol = document_slice(d, o->symbol.start, o->symbol.end, &symbol),
-        .instruction = o->instruction,
-        .diagnostics = o->diagnostics};
+    struct action_place place = {.doc = o->open,
+                                 .start = o->range.start,
+                                 .end = o->range.end,
+                                 .symbol =
+                                     document_slice(d, o->symbol.start, o->symbol.end, &symbol),
+                                 .instruction = o->instruction,
+                                 .diagnostics = o->diagnostics};
     unsigned max_tokens = action_max_tokens(&t->action, &place);
     size_t room = engine_chat_room(s->engine, STR(""), max_tokens);
     enum err err = action_render(&t->action, &place, room, &prompt, why);
@@ -346,7 +346,8 @@ static void on_resolve_cancelled(void *user)
 
 /* -- resolving -- */
 
-/* The code action as it came, with one more member of this name, which `value` is; or as it came. */
+/* The code action as it came, with one more member of this name, which `value` is; or as it came.
+ */
 static void reply_item(struct task *t, str name, str value)
 {
     struct rpc_call *call = t->resolve;
@@ -448,8 +449,8 @@ static void report_growth(struct task *t, str text)
         n_lines += i < text.len;
         start = i + 1;
     }
-    last = str_sub(last, 0, utf8_floor(last, last.len < MESSAGE_LINE_BYTES ? last.len
-                                                                           : MESSAGE_LINE_BYTES));
+    last = str_sub(last, 0,
+                   utf8_floor(last, last.len < MESSAGE_LINE_BYTES ? last.len : MESSAGE_LINE_BYTES));
     struct buf message;
     buf_init(&message, KIB);
     buf_appendf(&message, "%zu line%s: " STR_FMT, n_lines, n_lines == 1 ? "" : "s", STR_ARG(last));
@@ -565,7 +566,7 @@ static size_t shift_mark(size_t mark, const struct edit *e, bool stays_before)
         return mark;
     }
     size_t end = e->start + e->n_removed;
-    return mark >= end ? mark - e->n_removed + e->n_inserted
+    return mark >= end    ? mark - e->n_removed + e->n_inserted
            : stays_before ? e->start
                           : e->start + e->n_inserted;
 }

@@ -11,7 +11,8 @@
  * asked about, or none. Edits of the document meanwhile shift the range and make the task ask
  * before it applies anything.
  *
- * task.c begins and ends tasks, edits.c brings text into documents, answers.c shows explanations. */
+ * task.c begins and ends tasks, edits.c brings text into documents, answers.c shows explanations.
+ */
 #ifndef CRUCIBLE_LSP_TASK_H
 #define CRUCIBLE_LSP_TASK_H
 
@@ -98,7 +99,8 @@ void edits_write(const struct task *t, const struct open_document *doc, struct j
 /* -- answers.c -- */
 /* The explanation has grown, or is whole (is_done). */
 void answers_show(struct task *t, str markdown, bool is_done);
-/* It failed: who shows answers hears of it there. False where the person has to be told otherwise. */
+/* It failed: who shows answers hears of it there. False where the person has to be told otherwise.
+ */
 bool answers_fail(struct task *t, str message);
 /* Removes the files that explanations were shown in. */
 void answers_release(struct session *s);

@@ -116,6 +116,58 @@ unsigned terminal_width(str text, unsigned column)
     return column - start;
 }
 
+void terminal_write_text(str text)
+{
+    struct buf out = {0};
+    buf_init(&out, 4 * text.len + KIB);
+    while (text.len > 0) {
+        size_t end = 0;
+        while (end < text.len && text.ptr[end] != '\n' && text.ptr[end] != '\t') {
+            end++;
+        }
+        unsigned column = 0;
+        terminal_append(&out, str_sub(text, 0, end), &column, UINT32_MAX);
+        if (end < text.len) {
+            buf_append_char(&out, text.ptr[end++]);
+        }
+        text = str_sub(text, end, text.len);
+    }
+    terminal_write(buf_str(&out));
+    buf_release(&out);
+}
+
+static void break_line(struct buf *out, unsigned indent, unsigned *column)
+{
+    buf_appendf(out, "\n%*s", (int)indent, "");
+    *column = indent;
+}
+
+void terminal_wrap(struct buf *out, str text, unsigned indent, unsigned columns)
+{
+    str line;
+    unsigned column = indent;
+    bool is_first = true;
+    while (str_next(&text, '\n', &line)) {
+        if (!is_first) {
+            break_line(out, indent, &column);
+        }
+        is_first = false;
+        str word;
+        bool is_line_start = true;
+        while (str_next(&line, ' ', &word)) {
+            unsigned width = terminal_width(word, 0) + (is_line_start ? 0 : 1);
+            if (!is_line_start && column + width > columns) {
+                break_line(out, indent, &column);
+            } else if (!is_line_start) {
+                buf_append_char(out, ' ');
+                column++;
+            }
+            is_line_start = false;
+            terminal_append(out, word, &column, UINT32_MAX);
+        }
+    }
+}
+
 void terminal_write(str bytes)
 {
     while (bytes.len > 0) {

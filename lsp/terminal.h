@@ -30,6 +30,12 @@ void terminal_append_from(struct buf *out, str text, unsigned *column, unsigned 
                           unsigned columns);
 /* Cells that the text takes from `column` on. */
 unsigned terminal_width(str text, unsigned column);
+/* Writes lines of text to stdout as they may be shown; tabs and line ends stay. */
+void terminal_write_text(str text);
+/* Appends `text` broken at blanks so that no line passes `columns`, as far as its words allow; the
+ * first line begins at column `indent`, the others are indented by it. Line ends in `text` are
+ * kept. Cleaned like by terminal_append. */
+void terminal_wrap(struct buf *out, str text, unsigned indent, unsigned columns);
 /* Writes all of it to stdout, around short writes. */
 void terminal_write(str bytes);
 

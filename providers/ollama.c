@@ -192,6 +192,7 @@ static bool take_running(struct json reply, struct model_info *models, size_t n_
     }
     for (size_t i = 0; i < n_models; i++) {
         models[i].is_loaded = models[i].is_remote;
+        models[i].loaded_ctx = 0;
     }
     struct json_iter it = json_iter(list);
     struct json entry;
@@ -201,6 +202,7 @@ static bool take_running(struct json reply, struct model_info *models, size_t n_
         if (m != NULL) {
             m->is_loaded = true;
             m->n_ctx = n_ctx > 0 ? n_ctx : m->n_ctx;
+            m->loaded_ctx = n_ctx;
         }
     }
     return true;
@@ -703,6 +705,8 @@ static const uint16_t PORTS[] = {11434, 0};
 const struct provider_ops provider_ollama = {
     .kind = "ollama",
     .start_hint = "ollama pull qwen2.5-coder:1.5b",
+    .run_hint = "ollama serve",
+    .context_hint = "set numCtx in modelOptions, or OLLAMA_CONTEXT_LENGTH for the server",
     .capabilities = PROVIDER_READS_TOKENS,
     .abilities = MODEL_INFILL | MODEL_RAW | MODEL_CHAT,
     .ports = PORTS,

@@ -28,6 +28,35 @@ const char *err_name(enum err code)
     return (unsigned)code < N_ERRS ? names[code] : "unknown";
 }
 
+const char *error_cause_name(enum error_cause cause)
+{
+    static const char *const words[] = {
+        [CAUSE_NONE] = "none",
+        [CAUSE_NOTHING_LISTENS] = "nothing_listens",
+        [CAUSE_UNREACHABLE] = "unreachable",
+        [CAUSE_UNKNOWN_NAME] = "unknown_name",
+        [CAUSE_PROXY] = "proxy",
+        [CAUSE_NO_TLS] = "no_tls",
+        [CAUSE_SILENT] = "silent",
+        [CAUSE_CERT_ISSUER] = "cert_issuer",
+        [CAUSE_CERT_OWN] = "cert_own",
+        [CAUSE_CERT_HOST] = "cert_host",
+        [CAUSE_CERT_EXPIRED] = "cert_expired",
+        [CAUSE_CERT_EARLY] = "cert_early",
+        [CAUSE_CERT_OTHER] = "cert_other",
+        [CAUSE_CA_FILE] = "ca_file",
+        [CAUSE_KEY_MISSING] = "key_missing",
+        [CAUSE_KEY_EXPOSED] = "key_exposed",
+        [CAUSE_KEY_REFUSED] = "key_refused",
+        [CAUSE_CONSENT] = "consent",
+        [CAUSE_REDIRECT] = "redirect",
+        [CAUSE_WEB_PAGE] = "web_page",
+        [CAUSE_OTHER_DIALECT] = "other_dialect",
+    };
+    static_assert(sizeof words / sizeof words[0] == N_ERROR_CAUSES, "every cause has a word");
+    return (unsigned)cause < N_ERROR_CAUSES ? words[cause] : "unknown";
+}
+
 enum err error_set(struct error *e, enum err code, const char *fmt, ...)
 {
     if (!e) {
@@ -46,6 +75,7 @@ enum err error_set(struct error *e, enum err code, const char *fmt, ...)
     }
     e->code = code;
     e->detail = 0;
+    e->cause = CAUSE_NONE;
     memcpy(e->msg, msg, sizeof msg);
     return code;
 }

@@ -26,16 +26,46 @@ enum err {
     N_ERRS
 };
 
+/* What lies behind a code where a person has to do something else for each. Nothing is decided by
+ * it: it chooses words. */
+enum error_cause {
+    CAUSE_NONE,
+    CAUSE_NOTHING_LISTENS,
+    CAUSE_UNREACHABLE,  /* no way to the machine, or no answer from it */
+    CAUSE_UNKNOWN_NAME, /* of the host */
+    CAUSE_PROXY,
+    CAUSE_NO_TLS,        /* what answers doesn't speak it */
+    CAUSE_SILENT,        /* takes connections and doesn't answer */
+    CAUSE_CERT_ISSUER,   /* signed by nobody who is trusted here */
+    CAUSE_CERT_OWN,      /* signed by itself */
+    CAUSE_CERT_HOST,     /* made for another name */
+    CAUSE_CERT_EXPIRED,  /* or our clock is ahead */
+    CAUSE_CERT_EARLY,    /* not valid yet, or our clock is behind */
+    CAUSE_CERT_OTHER,    /* refused for another reason */
+    CAUSE_CA_FILE,       /* the file of trusted issuers can't be used */
+    CAUSE_KEY_MISSING,   /* file, variable or command give none */
+    CAUSE_KEY_EXPOSED,   /* others may read its file */
+    CAUSE_KEY_REFUSED,   /* by the server */
+    CAUSE_CONSENT,       /* the person hasn't been asked or hasn't agreed */
+    CAUSE_REDIRECT,      /* the server says to ask elsewhere */
+    CAUSE_WEB_PAGE,      /* a page for browsers came */
+    CAUSE_OTHER_DIALECT, /* it answers, but not as its kind does */
+    N_ERROR_CAUSES
+};
+
 #define ERROR_MSG_BYTES 240
 
 struct error {
     enum err code;
     int detail;                /* HTTP status or errno, 0 where there is none */
+    enum error_cause cause;    /* CAUSE_NONE where the code says enough */
     char msg[ERROR_MSG_BYTES]; /* UTF-8, NUL-terminated, for a person */
 };
 
 /* "timeout", "connect", ...: stable words, used in logs, stats and --json. */
 const char *err_name(enum err code);
+/* "nothing_listens", "cert_expired", ...: stable words; "none" for CAUSE_NONE. */
+const char *error_cause_name(enum error_cause cause);
 /* Fills *e (which may be NULL) and returns code, so that `return error_set(e, …)` reads well. */
 enum err error_set(struct error *e, enum err code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));

@@ -469,6 +469,22 @@ void document_copy(const struct document *d, size_t start, size_t end, struct bu
     buf_commit(out, end - start);
 }
 
+void document_copy_plain(const struct document *d, size_t start, size_t end, struct buf *out)
+{
+    char before = '\0';
+    while (start < end) {
+        str piece = document_piece(d, start, end);
+        for (size_t i = 0; i < piece.len; i++) {
+            char c = piece.ptr[i];
+            if (c != '\n' || before != '\r') {
+                buf_append_char(out, c == '\r' ? '\n' : c);
+            }
+            before = c;
+        }
+        start = piece.len > 0 ? start + piece.len : end;
+    }
+}
+
 size_t document_floor(const struct document *d, size_t offset)
 {
     size_t len = document_len(d);

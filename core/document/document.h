@@ -45,6 +45,8 @@ str document_slice(const struct document *d, size_t start, size_t end, struct bu
 str document_piece(const struct document *d, size_t start, size_t end);
 /* Appends [start, end) to `out`; nothing where it doesn't fit its maximum. */
 void document_copy(const struct document *d, size_t start, size_t end, struct buf *out);
+/* The same with "\n" for line ends of any form. */
+void document_copy_plain(const struct document *d, size_t start, size_t end, struct buf *out);
 /* Largest code point boundary <= offset. */
 size_t document_floor(const struct document *d, size_t offset);
 /* "\r\n", "\r" or "\n": the form of the first line end, "\n" where there is none. */

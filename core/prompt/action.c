@@ -20,8 +20,7 @@
 #define EDIT_MAX_TOKENS      4096u
 #define BYTES_PER_TOKEN      3u
 
-#define CODE_ALONE                                                                                 \
-    " Answer with that alone, in one fenced code block, without any explanation."
+#define CODE_ALONE " Answer with that alone, in one fenced code block, without any explanation."
 
 static const struct action builtin[] = {
     {.name = STR_INIT("explain"),
@@ -49,10 +48,11 @@ static const struct action builtin[] = {
     {.name = STR_INIT("tests"),
      .title = STR_INIT("Write tests"),
      .output = ACTION_INSERT,
-     .prompt = STR_INIT("Write unit tests in {language} for the code below, with the framework that "
-                        "the file uses, or else the usual one. Test what it promises, and the "
-                        "edges.\n\n{code}\n{context}\nWrite the tests without the code that is "
-                        "tested." CODE_ALONE)},
+     .prompt =
+         STR_INIT("Write unit tests in {language} for the code below, with the framework that "
+                  "the file uses, or else the usual one. Test what it promises, and the "
+                  "edges.\n\n{code}\n{context}\nWrite the tests without the code that is "
+                  "tested." CODE_ALONE)},
     {.name = STR_INIT("refactor"),
      .title = STR_INIT("Refactor"),
      .output = ACTION_REPLACE,
@@ -267,14 +267,7 @@ static void append_code(struct buf *out, const struct document *d, size_t start,
     struct buf raw, plain;
     buf_init(&raw, PROMPT_MAX_BYTES);
     buf_init(&plain, PROMPT_MAX_BYTES);
-    str text = document_slice(d, start, end, &raw);
-    for (size_t i = 0; i < text.len; i++) {
-        bool is_crlf = text.ptr[i] == '\r' && i + 1 < text.len && text.ptr[i + 1] == '\n';
-        if (!is_crlf) {
-            buf_append_char(&plain, text.ptr[i] == '\r' ? '\n' : text.ptr[i]);
-        }
-    }
-    buf_clear(&raw);
+    document_copy_plain(d, start, end, &plain);
     template_neutralise(buf_str(&plain), &raw);
     size_t n = longest_run(buf_str(&raw), '`') + 1;
     n = n < 3 ? 3 : n;
@@ -316,7 +309,8 @@ static void append_context(struct buf *out, const struct action_place *p, size_t
 static void append_what(struct buf *out, const struct action_place *p)
 {
     if (p->symbol.len > 0) {
-        buf_appendf(out, "`" STR_FMT "`, as the code below defines or uses it,", STR_ARG(p->symbol));
+        buf_appendf(out, "`" STR_FMT "`, as the code below defines or uses it,",
+                    STR_ARG(p->symbol));
     } else {
         buf_append(out, STR("the code below"));
     }

@@ -50,6 +50,18 @@ size_t action_insert_at(const struct action *a, const struct action_place *p, bo
  * tokens of models in the text are broken up. ERR_TOO_LARGE where the code alone doesn't fit. */
 NODISCARD enum err action_render(const struct action *a, const struct action_place *p, size_t room,
                                  struct buf *out, struct error *why);
+/* Where an answer goes. */
+struct action_target {
+    struct subject_range range; /* the text that was asked about */
+    size_t insert_at;           /* of inserts: action_insert_at's */
+    bool is_below;
+};
+/* The text that goes into the document, of a whole answer: with "\n" line ends, indented as its
+ * place is. The range is widened to whole lines where the text replaces whole lines. Errors as
+ * rewrite_read. */
+NODISCARD enum err action_read(const struct action *a, const struct document *d,
+                               struct action_target *target, str answer, struct buf *out,
+                               struct error *why);
 /* What is said to every model before, unless modelOptions.system says something else. */
 str action_system(void);
 /* How many tokens an answer may take. */

@@ -116,7 +116,8 @@ static bool is_scheme_char(char c)
            c == '.' || c == '-';
 }
 
-/* Length of the address that begins at `at` ("scheme:rest", "www.rest"), 0 where none does. */
+/* Length of the address that begins at `at` ("scheme:rest", "//rest", "www.rest"), 0 where none
+ * does. */
 static size_t address_length(str line, size_t at)
 {
     bool is_inside = at > 0 && is_scheme_char(line.ptr[at - 1]);
@@ -128,7 +129,9 @@ static size_t address_length(str line, size_t at)
     bool has_scheme = n > 1 && n + 1 < rest.len && rest.ptr[n] == ':' &&
                       is_address_char(rest.ptr[n + 1]) && rest.ptr[n + 1] != ':';
     bool is_www = str_eq_nocase(str_sub(rest, 0, 4), STR("www."));
-    if (is_inside || (!has_scheme && !is_www)) {
+    bool is_bare = str_starts_with(rest, STR("//")) && rest.len > 2 && is_scheme_char(rest.ptr[2]);
+    bool is_number = n > 0 && rest.ptr[0] >= '0' && rest.ptr[0] <= '9'; /* "10:30" */
+    if (is_inside || is_number || (!has_scheme && !is_www && !is_bare)) {
         return 0;
     }
     while (n < rest.len && is_address_char(rest.ptr[n])) {
@@ -185,8 +188,7 @@ void markdown_append(struct buf *out, str text)
     while (text.len > 0) {
         size_t n = str_find_char(text, '\n', 0);
         str line = str_sub(text, 0, n);
-        text = n == SIZE_MAX ? str_sub(text, text.len, text.len)
-                             : str_sub(text, n + 1, text.len);
+        text = n == SIZE_MAX ? str_sub(text, text.len, text.len) : str_sub(text, n + 1, text.len);
         struct fence f = read_fence(line);
         bool closes = open.n > 0 && f.n >= open.n && f.mark == open.mark && f.info.len == 0;
         if (closes || (open.n == 0 && f.n > 0)) {

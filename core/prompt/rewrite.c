@@ -45,9 +45,8 @@ static str without_blank_lines(str text)
 
 str rewrite_spoken(str answer)
 {
-    static const char *const tags[][2] = {{"<think>", "</think>"},
-                                          {"<thinking>", "</thinking>"},
-                                          {"<thought>", "</thought>"}};
+    static const char *const tags[][2] = {
+        {"<think>", "</think>"}, {"<thinking>", "</thinking>"}, {"<thought>", "</thought>"}};
     str said = str_trim(answer);
     for (size_t i = 0; i < sizeof tags / sizeof tags[0]; i++) {
         str close = str_from(tags[i][1]);
@@ -74,7 +73,8 @@ static size_t fence_of(str line, char *mark, bool *is_bare)
     return n >= 3 ? n : 0;
 }
 
-/* Cuts the next fenced block off `*rest`: its content, and whether it was closed. False for none. */
+/* Cuts the next fenced block off `*rest`: its content, and whether it was closed. False for none.
+ */
 static bool next_block(str *rest, str *content)
 {
     while (rest->len > 0) {
@@ -148,8 +148,8 @@ static bool choose_block(const struct rewrite_spec *spec, str said, str *code)
     bool has_any = false;
     *code = str_sub(said, 0, 0);
     for (unsigned i = 0; i < BLOCKS_MAX && next_block(&rest, &content); i++) {
-        bool is_better = is_blank(*code) ||
-                         (!spec->is_insert && is_better_block(spec, content, *code));
+        bool is_better =
+            is_blank(*code) || (!spec->is_insert && is_better_block(spec, content, *code));
         *code = is_better ? content : *code;
         has_any = true;
     }
@@ -199,14 +199,15 @@ static bool reads_like_prose(str text)
 static str without_preamble(str text)
 {
     str line = str_trim(first_line(text));
-    bool is_greeting = is_sentence(line) && str_ends_with(line, STR(":")) &&
-                       line.ptr[0] >= 'A' && line.ptr[0] <= 'Z';
+    bool is_greeting = is_sentence(line) && str_ends_with(line, STR(":")) && line.ptr[0] >= 'A' &&
+                       line.ptr[0] <= 'Z';
     return is_greeting && after_line(text).len > 0 ? without_blank_lines(after_line(text)) : text;
 }
 
 static bool is_patch(str text)
 {
-    bool has_hunk = str_starts_with(text, STR("@@ ")) || str_find(text, STR("\n@@ "), 0) != SIZE_MAX;
+    bool has_hunk =
+        str_starts_with(text, STR("@@ ")) || str_find(text, STR("\n@@ "), 0) != SIZE_MAX;
     bool has_head = str_starts_with(text, STR("--- ")) || str_starts_with(text, STR("diff --git"));
     return has_hunk || has_head;
 }
@@ -290,7 +291,19 @@ static str without_echo_below(const struct rewrite_spec *spec, str text)
     return text;
 }
 
-/* Whether three lines in a row of the surroundings, which the original hasn't, stand in the text. */
+/* Whether a line that isn't indented begins something with a body: the text's own definition of it
+ * would stand beside the document's. */
+static bool is_head(str line, str below)
+{
+    bool is_indented = line.len > 0 && (line.ptr[0] == ' ' || line.ptr[0] == '\t');
+    bool opens = str_ends_with(str_trim_end(line), STR("{")) ||
+                 str_ends_with(str_trim_end(line), STR(":")) ||
+                 str_eq(str_trim(first_line(below)), STR("{"));
+    return !is_indented && opens && line.len > 6;
+}
+
+/* Whether what stands around the original, and not in it, stands in the text: the head of something
+ * else, or three lines in a row. */
 static bool holds_surroundings(const struct rewrite_spec *spec, str text)
 {
     const str sides[] = {spec->before, spec->after};
@@ -304,7 +317,7 @@ static bool holds_surroundings(const struct rewrite_spec *spec, str text)
             bool is_there = str_find(text, line, 0) != SIZE_MAX &&
                             str_find(spec->original, line, 0) == SIZE_MAX;
             run = is_there ? run + 1 : 0;
-            if (run >= 3) {
+            if (run >= 3 || (is_there && is_head(first_line(rest), after_line(rest)))) {
                 return true;
             }
         }
@@ -364,14 +377,14 @@ static void append_indented(struct buf *out, str text, str indent)
 
 static enum err refuse(struct error *why, const char *what)
 {
-    return error_set(why, ERR_PROTOCOL, "%s; nothing was changed. Ask again, or name a model that "
-                                        "follows instructions better in models.chat",
+    return error_set(why, ERR_PROTOCOL,
+                     "%s; nothing was changed. Ask again, or name a model that "
+                     "follows instructions better in models.chat",
                      what);
 }
 
 /* Finds the code of the answer, or refuses. */
-static enum err find_code(const struct rewrite_spec *spec, str answer, str *code,
-                          struct error *why)
+static enum err find_code(const struct rewrite_spec *spec, str answer, str *code, struct error *why)
 {
     str said = rewrite_spoken(answer);
     if (is_blank(said)) {

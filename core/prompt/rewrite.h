@@ -12,9 +12,9 @@ struct rewrite_spec { /* borrowed; all with "\n" line ends */
     str original;     /* the text that was asked about */
     str before;       /* some of what stands above and below it */
     str after;
-    bool is_insert;       /* the answer stands beside the original, not in its place */
-    bool is_whole_lines;  /* the original is; its indentation is the answer's */
-    str indent;           /* for inserts: the leading blanks of its lines */
+    bool is_insert;      /* the answer stands beside the original, not in its place */
+    bool is_whole_lines; /* the original is; its indentation is the answer's */
+    str indent;          /* for inserts: the leading blanks of its lines */
 };
 
 /* Appends what goes into the document, without a line end at its end unless the original has one.

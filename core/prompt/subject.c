@@ -105,22 +105,24 @@ static bool is_closer(str s)
 
 static bool opens_block(str s)
 {
-    return str_ends_with(s, STR("{")) || str_ends_with(s, STR(":")) || str_ends_with(s, STR("do")) ||
-           str_ends_with(s, STR("then")) || str_ends_with(s, STR("=>"));
+    return str_ends_with(s, STR("{")) || str_ends_with(s, STR(":")) ||
+           str_ends_with(s, STR("do")) || str_ends_with(s, STR("then")) ||
+           str_ends_with(s, STR("=>"));
 }
 
 static const char *const definers[] = {
-    "def",   "class",  "struct",    "enum",  "union", "fn",     "func",      "function", "type",
-    "trait", "impl",   "interface", "mod",   "module", "namespace", "async", "pub",      "export",
-    "local", "public", "private",   "protected", "static", "package", "record", "object", NULL};
+    "def",       "class",  "struct",  "enum",   "union",     "fn",     "func",
+    "function",  "type",   "trait",   "impl",   "interface", "mod",    "module",
+    "namespace", "async",  "pub",     "export", "local",     "public", "private",
+    "protected", "static", "package", "record", "object",    NULL};
 
 /* Whether a line that opens a block is the head of something that has a name of its own. */
 static bool is_definition_head(str s)
 {
     static const char *const control[] = {
-        "if",    "else",   "elif", "for",    "foreach", "while",  "switch", "do",   "try",
-        "catch", "except", "with", "match",  "case",    "return", "unless", "when", "finally",
-        "loop",  "default", "select", "begin", "unsafe", NULL};
+        "if",   "else",    "elif",   "for",     "foreach", "while", "switch", "do",
+        "try",  "catch",   "except", "with",    "match",   "case",  "return", "unless",
+        "when", "finally", "loop",   "default", "select",  "begin", "unsafe", NULL};
     if (s.len == 0 || is_closer(s) || is_comment(s) || begins_with_word(s, control)) {
         return false;
     }
@@ -191,8 +193,8 @@ static struct subject_range lines_range(const struct document *d, size_t first, 
     return (struct subject_range){document_line_start(d, first), document_line_end(d, last)};
 }
 
-/* The line on which the head that begins on line `n` opens its block: itself, one further down where
- * brackets are still open, or the "{" below. SIZE_MAX where it opens none. */
+/* The line on which the head that begins on line `n` opens its block: itself, one further down
+ * where brackets are still open, or the "{" below. SIZE_MAX where it opens none. */
 static size_t head_last(const struct document *d, size_t n)
 {
     int depth = 0;
@@ -259,7 +261,8 @@ static size_t settle_line(const struct document *d, size_t n)
 }
 
 /* The block whose head begins on line `n`, or ends there; nothing for other lines. */
-static struct subject_range block_headed_at(const struct document *d, size_t n, const struct line *l)
+static struct subject_range block_headed_at(const struct document *d, size_t n,
+                                            const struct line *l)
 {
     str s = shown(l);
     if (str_eq(s, STR("{"))) {
@@ -323,7 +326,8 @@ struct subject_range subject_symbol(const struct document *d, size_t offset)
     while (end < to && end - start < SUBJECT_MAX_NAME && is_word_char(document_byte(d, end))) {
         end++;
     }
-    bool is_number = end > start && document_byte(d, start) >= '0' && document_byte(d, start) <= '9';
+    bool is_number =
+        end > start && document_byte(d, start) >= '0' && document_byte(d, start) <= '9';
     start = document_floor(d, start);
     end = document_floor(d, end);
     return is_number || end <= start ? (struct subject_range){0}
@@ -360,9 +364,9 @@ static bool has_body(const struct document *d, size_t offset)
 static bool defines(const struct document *d, size_t start, size_t end)
 {
     static const char *const naming[] = {
-        "def",   "class", "struct", "enum",   "union", "fn",  "func", "function", "type",
-        "trait", "interface", "mod", "module", "namespace", "let", "const", "var", "val",
-        "define", "record", "object", "macro_rules", "impl", NULL};
+        "def",  "class", "struct",    "enum",   "union",  "fn",          "func", "function",
+        "type", "trait", "interface", "mod",    "module", "namespace",   "let",  "const",
+        "var",  "val",   "define",    "record", "object", "macro_rules", "impl", NULL};
     size_t n = document_line_at(d, start);
     struct line l;
     read_line(d, n, &l);
@@ -437,8 +441,8 @@ struct subject_range subject_definition(const struct document *d, str name, size
     }
     size_t len = document_len(d);
     size_t from = near > SUBJECT_SEARCH_BYTES ? document_floor(d, near - SUBJECT_SEARCH_BYTES) : 0;
-    size_t to = len - near > SUBJECT_SEARCH_BYTES ? document_floor(d, near + SUBJECT_SEARCH_BYTES)
-                                                  : len;
+    size_t to =
+        len - near > SUBJECT_SEARCH_BYTES ? document_floor(d, near + SUBJECT_SEARCH_BYTES) : len;
     size_t line_end = document_line_end(d, document_line_at(d, near));
     size_t at = find_defining(d, name, from, line_end, true);
     at = at == SIZE_MAX ? find_defining(d, name, line_end, to, false) : at;
@@ -450,8 +454,8 @@ struct subject_range subject_definition(const struct document *d, str name, size
 /* Takes the mark of a comment off the beginning of a line; false where it has none. */
 static bool strip_mark(str *s)
 {
-    static const char *const marks[] = {"///", "//!", "//", "/**", "/*", "*", "##", "#",
-                                        "--[[", "--", ";;", ";", "\"\"\"", "%", NULL};
+    static const char *const marks[] = {"///",  "//!", "//", "/**", "/*",     "*", "##", "#",
+                                        "--[[", "--",  ";;", ";",   "\"\"\"", "%", NULL};
     for (const char *const *mark = marks; *mark != NULL; mark++) {
         if (str_starts_with(*s, str_from(*mark))) {
             *s = str_sub(*s, strlen(*mark), s->len);
@@ -463,7 +467,7 @@ static bool strip_mark(str *s)
 
 void subject_comment(const struct document *d, size_t start, size_t end, struct buf *out)
 {
-    static const char *const no_comments[] = {"#include", "#define", "#if",     "#endif", "#[",
+    static const char *const no_comments[] = {"#include", "#define", "#if",    "#endif", "#[",
                                               "#else",    "#pragma", "#undef", NULL};
     size_t n = document_line_at(d, start);
     size_t last = document_line_at(d, end);

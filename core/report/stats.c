@@ -152,6 +152,7 @@ static void write_endpoint(const struct endpoint *e, struct json_writer *w)
     json_key_str(w, STR("version"), e->version);
     if (e->error.code != ERR_OK) {
         json_key_str(w, STR("error"), str_from(err_name(e->error.code)));
+        json_key_str(w, STR("cause"), str_from(error_cause_name(e->error.cause)));
         json_key_str(w, STR("message"), str_from(e->error.msg));
     }
     if (e->loading >= 0) {

@@ -120,6 +120,7 @@ struct entry *entry_create_configured(struct upstream *u, const struct endpoint_
     if (s->needs_consent) {
         error_set(&why, ERR_REJECTED, STR_FMT " at " STR_FMT " needs your consent",
                   STR_ARG(en->e.name), STR_ARG(en->e.origin));
+        why.cause = CAUSE_CONSENT;
         entry_block(en, &why);
     }
     return en;

@@ -69,6 +69,7 @@ struct exchange {
     str model;                     /* of the question, where it is one to load */
     struct prediction_place place; /* for the predictor */
     unsigned n_holds;              /* calls that still look at it */
+    uint64_t piece_us;             /* when text came last; 0: none yet */
     UT_hash_handle hh; /* in upstream->exchanges, by id, until it is told or cancelled */
 };
 
@@ -138,6 +139,17 @@ static void start_prediction(struct exchange *x, const struct exchange_spec *spe
     loop_timer_set(x->upstream->soon, 0);
 }
 
+static void count_piece(struct exchange *x)
+{
+    struct upstream_stats *stats = &x->upstream->stats;
+    uint64_t now_us = clock_now_us();
+    if (x->piece_us != 0) {
+        stats->n_pauses++;
+        stats->pauses_us += now_us - x->piece_us;
+    }
+    x->piece_us = now_us;
+}
+
 static void on_text(str utf8, void *user)
 {
     struct exchange *x = user;
@@ -145,6 +157,7 @@ static void on_text(str utf8, void *user)
         return;
     }
     x->first_token_us = CLOCK_NEVER;
+    count_piece(x);
     struct entry *en = x->model.len > 0 ? upstream_entry(x->upstream, x->endpoint) : NULL;
     if (en) {
         entry_heard_model(en, x->model);
@@ -288,6 +301,7 @@ static void on_status(int status, str content_type, void *user)
     }
     if (!is_model_type(content_type)) {
         error_set(&x->error, ERR_PROTOCOL, "not a model server (got %s)", LOG_SAFE(content_type));
+        x->error.cause = CAUSE_WEB_PAGE;
         x->has_failed = true;
         hold(x);
         finish(x);
@@ -326,6 +340,7 @@ static void explain_status(struct exchange *x)
         error_set(&x->error, ERR_STATUS,
                   "the server sends us elsewhere (status %d): put the final url into the settings",
                   x->status);
+        x->error.cause = CAUSE_REDIRECT;
     } else {
         x->decoder.ops->explain(x->status, buf_str(&x->error_body), &x->error);
     }

@@ -182,6 +182,22 @@ void http_cancel(struct http *h, uint64_t id)
     }
 }
 
+static str header_of(const struct transfer *t, const char *name)
+{
+    struct curl_header *header = NULL;
+    CURLHcode code = curl_easy_header(t->easy, name, 0, CURLH_HEADER, -1, &header);
+    return code == CURLHE_OK ? str_from(header->value) : (str){0};
+}
+
+struct http_head http_head(const struct http *h)
+{
+    ASSERT(h->current && h->current->easy);
+    str date = header_of(h->current, "Date");
+    time_t date_s = date.len > 0 ? curl_getdate(date.ptr, NULL) : -1;
+    return (struct http_head){.location = header_of(h->current, "Location"),
+                              .date_s = date_s > 0 ? (int64_t)date_s : 0};
+}
+
 size_t http_active(const struct http *h)
 {
     return HASH_COUNT(h->transfers);
@@ -682,6 +698,13 @@ static void transfer_free(struct transfer *t)
     xfree(t);
 }
 
+/* A person's words, and which of them they are. */
+static void fail_as(struct transfer *t, enum err code, enum error_cause cause, const char *fmt)
+{
+    error_set(&t->error, code, "%s %s", t->place, fmt);
+    t->error.cause = cause;
+}
+
 static void explain_connect(struct transfer *t)
 {
     long os_errno = 0;
@@ -689,10 +712,28 @@ static void explain_connect(struct transfer *t)
     if (os_errno == ECONNREFUSED) {
         error_set(&t->error, ERR_CONNECT, "nothing listens on %s - is the server running?",
                   t->place);
+        t->error.cause = CAUSE_NOTHING_LISTENS;
     } else {
-        error_set(&t->error, ERR_CONNECT, "%s can't be reached from here", t->place);
+        fail_as(t, ERR_CONNECT, CAUSE_UNREACHABLE, "can't be reached from here");
     }
     t->error.detail = (int)os_errno;
+}
+
+static void explain_no_tls(struct transfer *t)
+{
+    error_set(&t->error, ERR_CONNECT, "no secure connection to %s - does it speak https?",
+              t->place);
+    t->error.cause = CAUSE_NO_TLS;
+}
+
+/* A server of plain http may wait for the end of what it takes for a request. */
+static void explain_timeout(struct transfer *t)
+{
+    if (str_contains_nocase(str_from(t->curl_message), STR("SSL connection"))) {
+        explain_no_tls(t);
+    } else {
+        fail_as(t, ERR_CONNECT, CAUSE_UNREACHABLE, "doesn't answer - is the machine reachable?");
+    }
 }
 
 /* The connection ended where there should have been more. */
@@ -706,12 +747,41 @@ static void explain_break(struct transfer *t)
     }
 }
 
+/* By the words of the TLS libraries that libcurl is built with (OpenSSL's, LibreSSL's, and
+ * libcurl's own for the name); its numbers differ from library to library. */
+static enum error_cause certificate_cause(str why)
+{
+    static const struct {
+        const char *words;
+        enum error_cause cause;
+    } known[] = {
+        {"has expired", CAUSE_CERT_EXPIRED},
+        {"not yet valid", CAUSE_CERT_EARLY},
+        {"self-signed certificate in", CAUSE_CERT_ISSUER}, /* at the end of a chain: its root */
+        {"self signed certificate in", CAUSE_CERT_ISSUER},
+        {"self-signed", CAUSE_CERT_OWN},
+        {"self signed", CAUSE_CERT_OWN},
+        {"local issuer", CAUSE_CERT_ISSUER},
+        {"unable to verify the first", CAUSE_CERT_ISSUER},
+        {"subject name", CAUSE_CERT_HOST},
+        {"host name", CAUSE_CERT_HOST},
+        {"hostname", CAUSE_CERT_HOST},
+    };
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        if (str_contains_nocase(why, str_from(known[i].words))) {
+            return known[i].cause;
+        }
+    }
+    return CAUSE_CERT_OTHER;
+}
+
 static void explain_certificate(struct transfer *t, CURLcode code)
 {
     char *text = t->curl_message[0] ? t->curl_message : NULL;
     str why = text ? str_from(text) : str_from(curl_easy_strerror(code));
     error_set(&t->error, ERR_AUTH, "the certificate of %s is refused (%s); see caFile", t->place,
               LOG_SAFE(why));
+    t->error.cause = code == CURLE_SSL_CACERT_BADFILE ? CAUSE_CA_FILE : certificate_cause(why);
 }
 
 static void explain_failure(struct transfer *t, CURLcode code)
@@ -726,13 +796,14 @@ static void explain_failure(struct transfer *t, CURLcode code)
         break;
     case CURLE_COULDNT_RESOLVE_HOST:
         error_set(&t->error, ERR_CONNECT, "the name in %s is unknown - check the url", t->place);
+        t->error.cause = CAUSE_UNKNOWN_NAME;
         break;
     case CURLE_COULDNT_RESOLVE_PROXY:
         error_set(&t->error, ERR_CONNECT, "the proxy for %s has an unknown name", t->place);
+        t->error.cause = CAUSE_PROXY;
         break;
     case CURLE_OPERATION_TIMEDOUT:
-        error_set(&t->error, ERR_CONNECT, "%s doesn't answer - is the machine reachable?",
-                  t->place);
+        explain_timeout(t);
         break;
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_CACERT_BADFILE:
@@ -741,8 +812,7 @@ static void explain_failure(struct transfer *t, CURLcode code)
         explain_certificate(t, code);
         break;
     case CURLE_SSL_CONNECT_ERROR:
-        error_set(&t->error, ERR_CONNECT, "no secure connection to %s - does it speak https?",
-                  t->place);
+        explain_no_tls(t);
         break;
     case CURLE_PARTIAL_FILE:
     case CURLE_RECV_ERROR:

@@ -46,6 +46,12 @@ void http_destroy(struct http *h);
 uint64_t http_start(struct http *h, const struct http_target *target,
                     const struct http_request *request, size_t max_body,
                     const struct http_events *events);
+struct http_head {  /* what else the response's headers said */
+    str location;   /* of a redirect: an absolute URL, or a path; borrowed, empty for none */
+    int64_t date_s; /* the server's clock, seconds since 1970; 0: not said */
+};
+/* Of the transfer that on_status is called for; only from inside that call. */
+struct http_head http_head(const struct http *h);
 /* No event of the transfer comes any more; its socket is closed. Unknown ids are ignored. */
 void http_cancel(struct http *h, uint64_t id);
 size_t http_active(const struct http *h);

@@ -47,6 +47,8 @@ struct entry {
     unsigned n_steps;
     uint64_t transfer; /* 0: none */
     int status;
+    bool is_web_page;   /* the last answer was */
+    char location[256]; /* where it sent us, cleaned; "" for nowhere */
     struct buf body;
     struct probe probe;
     struct arena probe_arena;  /* of the look under way */

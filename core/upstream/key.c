@@ -43,7 +43,9 @@ static enum err read_fd(int fd, const char *path, char **key, size_t *len, struc
         return error_set(why, ERR_AUTH, "the key file %s is no file", path);
     }
     if (st.st_mode & 077) {
-        return error_set(why, ERR_AUTH, "others may read the key file: run chmod 600 %s", path);
+        error_set(why, ERR_AUTH, "others may read the key file: run chmod 600 %s", path);
+        why->cause = CAUSE_KEY_EXPOSED;
+        return ERR_AUTH;
     }
     ssize_t n = read(fd, text, sizeof text);
     if (n == (ssize_t)sizeof text) {
@@ -88,16 +90,20 @@ static enum err read_env(str env, char **key, size_t *len, struct error *why)
 /* Gives an empty key where neither is configured. On failure *key may be set too. */
 enum err key_read(str file, str env, char **key, size_t *len, struct error *why)
 {
+    enum err err = ERR_OK;
     *key = NULL;
     *len = 0;
     if (file.len > 0) {
-        return read_file(file, key, len, why);
+        err = read_file(file, key, len, why);
+    } else if (env.len > 0) {
+        err = read_env(env, key, len, why);
+    } else {
+        *key = xstrndup("", 0);
     }
-    if (env.len > 0) {
-        return read_env(env, key, len, why);
+    if (err != ERR_OK && why->cause == CAUSE_NONE) {
+        why->cause = CAUSE_KEY_MISSING;
     }
-    *key = xstrndup("", 0);
-    return ERR_OK;
+    return err;
 }
 
 /* -- by a command -- */
@@ -116,6 +122,7 @@ static void on_command_done(int status, str output, void *user)
         error_set(&why, ERR_AUTH, "the key command %s printed no key",
                   LOG_SAFE(en->key_command[0]));
     }
+    why.cause = why.code != ERR_OK ? CAUSE_KEY_MISSING : CAUSE_NONE;
     key_stop(en);
     probe_on_key(en, &why);
 }
@@ -125,6 +132,7 @@ static void on_command_missing(void *user)
     struct error why = {0};
     struct entry *en = user;
     error_set(&why, ERR_AUTH, "the key command %s can't be run", LOG_SAFE(en->key_command[0]));
+    why.cause = CAUSE_KEY_MISSING;
     probe_on_key(en, &why);
 }
 

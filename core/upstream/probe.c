@@ -133,6 +133,7 @@ void probe_on_deadline(struct entry *en)
     en->transfer = 0;
     error_set(&why, ERR_TIMEOUT, STR_FMT " accepts connections but doesn't answer",
               STR_ARG(en->e.origin));
+    why.cause = CAUSE_SILENT;
     entry_down(en, &why);
     leave(en);
 }
@@ -152,16 +153,49 @@ static void send_step(struct entry *en)
     entry_set_path(en, &request.path);
     buf_clear(&en->body);
     en->status = 0;
+    en->is_web_page = false;
+    en->location[0] = '\0';
+    en->e.redirect = STR("");
     en->n_steps++;
     en->transfer = http_start(en->upstream->http, &target, &request, HTTP_MAX_BODY_BYTES, &events);
     http_request_release(&request);
 }
 
+/* Where a redirect leads, as it would be put into the settings: without what we asked for. */
+static void note_location(struct entry *en, str location)
+{
+    struct http_request asked;
+    struct buf url;
+    http_request_init(&asked);
+    candidate_ops(en)->probe_request(&en->probe, &asked);
+    entry_set_path(en, &asked.path);
+    buf_init(&url, sizeof en->location - 1);
+    if (str_starts_with(location, STR("/"))) {
+        buf_append(&url, en->e.origin);
+    }
+    visible_append(&url, location);
+    if (str_ends_with(buf_str(&url), buf_str(&asked.path))) {
+        buf_truncate(&url, url.len - asked.path.len);
+    }
+    (void)snprintf(en->location, sizeof en->location, "%s", buf_cstr(&url));
+    en->e.redirect = str_from(en->location);
+    buf_release(&url);
+    http_request_release(&asked);
+}
+
 static void on_status(int status, str content_type, void *user)
 {
-    (void)content_type;
     struct entry *en = user;
+    struct http_head head = http_head(en->upstream->http);
     en->status = status;
+    en->is_web_page = str_contains_nocase(content_type, STR("text/html"));
+    if (status >= 300 && status < 400 && head.location.len > 0) {
+        note_location(en, head.location);
+    }
+    if (head.date_s != 0) {
+        en->e.knows_clock = true;
+        en->e.clock_ahead_s = head.date_s - (int64_t)(clock_wall_us() / SEC_TO_US(1));
+    }
 }
 
 static void on_bytes(str bytes, void *user)
@@ -309,7 +343,12 @@ static void conclude_loading(struct entry *en)
 static void conclude_foreign(struct entry *en)
 {
     struct error why;
-    if (en->port) {
+    enum error_cause cause = en->is_web_page ? CAUSE_WEB_PAGE : CAUSE_OTHER_DIALECT;
+    if (en->location[0] != '\0') {
+        error_set(&why, ERR_PROTOCOL, STR_FMT " sends us elsewhere (status %d): put %s into url",
+                  STR_ARG(en->e.origin), en->status, en->location);
+        cause = CAUSE_REDIRECT;
+    } else if (en->port) {
         error_set(&why, ERR_PROTOCOL, "what answers on " STR_FMT " is no model server that we know",
                   STR_ARG(en->e.origin));
     } else {
@@ -317,6 +356,7 @@ static void conclude_foreign(struct entry *en)
                   STR_FMT " answers (status %d), but not as %s does - check url and kind",
                   STR_ARG(en->e.origin), en->status, en->e.ops->kind);
     }
+    why.cause = cause;
     entry_down(en, &why);
 }
 
@@ -341,6 +381,8 @@ static void conclude(struct entry *en, enum probe_state state)
         show_found(en);
         error_set(&why, ERR_AUTH, STR_FMT " at " STR_FMT " refuses the key, or wants one",
                   STR_ARG(en->e.name), STR_ARG(en->e.origin));
+        why.cause = CAUSE_KEY_REFUSED;
+        why.detail = en->status;
         entry_block(en, &why);
         break;
     case PROBE_MORE: /* more and more: no list is that long */

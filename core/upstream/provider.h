@@ -100,6 +100,8 @@ struct model_info {
     unsigned abilities; /* enum model_ability, as far as known */
     uint64_t n_params, n_bytes; /* 0: unknown */
     uint64_t n_ctx;             /* tokens per request, 0: unknown */
+    uint64_t loaded_ctx;        /* tokens that it was loaded with where that is chosen at each load,
+                                 * 0: unknown, or not loaded */
     bool is_loaded;
     bool is_remote; /* a loopback server forwards it to somewhere else */
     /* the upstream's; nothing for codecs */
@@ -126,13 +128,16 @@ enum provider_capability {
 };
 
 struct provider_ops {
-    const char *kind;       /* the word in the configuration */
-    unsigned capabilities;  /* enum provider_capability */
-    unsigned abilities;     /* enum model_ability a model of it may have */
-    const char *start_hint; /* a command that starts such a server with a model that fills in
-                             * the middle, for people; may be NULL */
-    const uint16_t *ports;  /* loopback ports to look at, 0-terminated; may be NULL */
-    size_t max_stops;       /* stop strings it takes; SIZE_MAX: any number */
+    const char *kind;         /* the word in the configuration */
+    unsigned capabilities;    /* enum provider_capability */
+    unsigned abilities;       /* enum model_ability a model of it may have */
+    const char *start_hint;   /* a command that starts such a server with a model that fills in
+                               * the middle, for people; may be NULL */
+    const char *run_hint;     /* a command that starts such a server as it is set up, "%PORT" in the
+                               * place of the port where it takes one; may be NULL */
+    const char *context_hint; /* how its models get a larger context, for people; may be NULL */
+    const uint16_t *ports;    /* loopback ports to look at, 0-terminated; may be NULL */
+    size_t max_stops;         /* stop strings it takes; SIZE_MAX: any number */
 
     /* Encodes request number p->step of a probe. */
     void (*probe_request)(const struct probe *p, struct http_request *out);

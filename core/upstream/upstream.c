@@ -236,6 +236,28 @@ void upstream_refresh(struct upstream *u)
     upstream_wake_probes(u);
 }
 
+void upstream_look_again(struct upstream *u)
+{
+    u->may_probe = true;
+    for (size_t i = 0; i < u->n_entries; i++) {
+        struct entry *en = u->entries[i];
+        if (en->e.state == ENDPOINT_READY && !is_embedded(en)) {
+            probe_start(en);
+        }
+    }
+    upstream_wake_probes(u);
+}
+
+bool upstream_is_looking(const struct upstream *u)
+{
+    for (size_t i = 0; i < u->n_entries; i++) {
+        if (u->entries[i]->is_probing) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void upstream_wake_probes(struct upstream *u)
 {
     uint64_t next_us = CLOCK_NEVER;
@@ -300,6 +322,16 @@ size_t upstream_count(const struct upstream *u)
 const struct endpoint *upstream_endpoint(const struct upstream *u, size_t idx)
 {
     return idx < u->n_shown ? &u->shown[idx]->e : NULL;
+}
+
+size_t upstream_place_count(const struct upstream *u)
+{
+    return u->n_entries;
+}
+
+const struct endpoint *upstream_place(const struct upstream *u, size_t idx)
+{
+    return idx < u->n_entries ? &u->entries[idx]->e : NULL;
 }
 
 struct entry *upstream_entry(const struct upstream *u, uint64_t id)

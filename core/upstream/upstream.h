@@ -44,6 +44,9 @@ struct endpoint { /* read-only for everybody else */
     unsigned n_slots;
     str version;
     uint64_t next_probe_us;
+    str redirect;          /* a URL that it sends us to instead; empty: it doesn't */
+    bool knows_clock;      /* the server has said what time it is */
+    int64_t clock_ahead_s; /* by how much its clock is ahead of ours, < 0: behind */
 };
 
 struct upstream_options {
@@ -67,6 +70,15 @@ const struct endpoint *upstream_endpoint(const struct upstream *u, size_t idx);
 const struct endpoint *upstream_find(const struct upstream *u, uint64_t id);
 /* A command that starts a model server this program can talk to, for people. */
 const char *upstream_start_hint(const struct upstream *u);
+/* Every place that is looked at: the endpoints, and ports of this machine where none was found
+ * (their names are empty, `ops` is the dialect that was tried last). */
+size_t upstream_place_count(const struct upstream *u);
+const struct endpoint *upstream_place(const struct upstream *u, size_t idx);
+/* Looks at every endpoint that is ready once more, however fresh what is known of it: for a person
+ * who wants to know how its models are now. */
+void upstream_look_again(struct upstream *u);
+/* Whether some look is under way. */
+bool upstream_is_looking(const struct upstream *u);
 /* Whether the first look at every endpoint is over (nothing is UNKNOWN or PROBING). */
 bool upstream_is_settled(const struct upstream *u);
 
@@ -109,6 +121,9 @@ struct upstream_stats {
     uint64_t n_exchanges, n_cancelled, n_failed, n_tokens, n_prompt_tokens, n_cached_tokens,
         n_bytes_in, n_bytes_out;
     uint64_t n_active;
+    /* How fast text comes: pauses between two pieces of one answer (of most servers a piece is a
+     * token), and how long they were together. */
+    uint64_t n_pauses, pauses_us;
 };
 struct upstream_stats upstream_stats(const struct upstream *u);
 

@@ -186,7 +186,8 @@ class Shelf:
 
     def running(self):
         return {"models": [{**self.entry(self.find(name)), "expires_at": "2026-11-23T02:29:34.272016895Z",
-                            "size_vram": 0, "context_length": 4096} for name in self.loaded]}
+                            "size_vram": 0, "context_length": options.get("num_ctx", 4096)}
+                           for name, options in self.loaded.items()]}
 
     def show(self, name):
         model = self.find(name)
@@ -714,8 +715,9 @@ class Dialect:
 class Simulator(Server):
     """A server on a thread of its own, for tests: `with Simulator([text]) as sim`."""
 
-    def __init__(self, texts=(), port=0, **options):
+    def __init__(self, texts=(), port=0, tls=None, **options):
         super().__init__(texts, **options)
+        self.tls = tls  # an ssl.SSLContext: speaks https, and is called localhost
         self.port, self.loop, self.listener = port, asyncio.new_event_loop(), None
         self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
 
@@ -723,7 +725,8 @@ class Simulator(Server):
         return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(10)
 
     async def listen(self):
-        self.listener = await self.loop.create_server(lambda: Connection(self), "127.0.0.1", self.port)
+        self.listener = await self.loop.create_server(lambda: Connection(self), "127.0.0.1", self.port,
+                                                        ssl=self.tls)
         self.port = self.listener.sockets[0].getsockname()[1]
 
     async def unlisten(self):
@@ -748,7 +751,7 @@ class Simulator(Server):
 
     @property
     def url(self):
-        return f"http://127.0.0.1:{self.port}"
+        return f"https://localhost:{self.port}" if self.tls else f"http://127.0.0.1:{self.port}"
 
     def script(self, *scripts, **words):
         """One script by its words, or several in a row."""

@@ -14,7 +14,8 @@
 static const struct rewrite_spec replacing = {
     .original = STR_INIT(ORIGINAL),
     .before = STR_INIT("#include <stdio.h>\n\nint sum(const int *numbers, size_t n)\n{\n"),
-    .after = STR_INIT("\n}\n\nint main(void)\n{\n    puts(\"hello\");\n    return sum(NULL, 0);\n}\n"),
+    .after =
+        STR_INIT("\n}\n\nint main(void)\n{\n    puts(\"hello\");\n    return sum(NULL, 0);\n}\n"),
     .is_whole_lines = true};
 
 static enum err read_as(const struct rewrite_spec *spec, const char *answer, char *out,
@@ -45,11 +46,13 @@ static void code_is_found_in_what_surrounds_it(void **state)
         "Here is the corrected code:\n\n" FIXED,
         "~~~\n" FIXED "\n~~~",
         "````c\n" FIXED "\n````",
-        "```c\n" FIXED, /* never closed */
+        "```c\n" FIXED,                             /* never closed */
         "```c\nint total = 0;\nreturn total;\n```", /* indented anew */
         "```c\n\t\tint total = 0;\n\t\treturn total;\n```",
-        "Before:\n```c\nunrelated();\n```\nAfter:\n```c\n" FIXED "\n```", /* the one that is like it */
-        "```c\nint sum(const int *numbers, size_t n)\n{\n" FIXED "\n}\n```", /* with its surroundings */
+        "Before:\n```c\nunrelated();\n```\nAfter:\n```c\n" FIXED
+        "\n```", /* the one that is like it */
+        "```c\nint sum(const int *numbers, size_t n)\n{\n" FIXED
+        "\n}\n```", /* with its surroundings */
         "```c\n" FIXED "\n}\n```",
     };
     for (size_t i = 0; i < sizeof answers / sizeof answers[0]; i++) {
@@ -77,10 +80,12 @@ static void what_is_no_edit_is_refused_in_words(void **state)
         {"```c\n" ORIGINAL "\n```", "as it is"},
         {"The variable is called total, not totl. You should rename it.", "prose"},
         {"I'm sorry, but I can't help with that.", "prose"},
-        {"```diff\n--- a/x.c\n+++ b/x.c\n@@ -1,2 +1,2 @@\n-    return totl;\n+    return total;\n```",
+        {"```diff\n--- a/x.c\n+++ b/x.c\n@@ -1,2 +1,2 @@\n-    return totl;\n+    return "
+         "total;\n```",
          "patch"},
         {"```c\n#include <stdio.h>\n\nint sum(const int *numbers, size_t n)\n{\n" FIXED
-         "\n}\n\nint main(void)\n{\n    puts(\"bye\");\n    puts(\"hello\");\n    return sum(NULL, 0);\n"
+         "\n}\n\nint main(void)\n{\n    puts(\"bye\");\n    puts(\"hello\");\n    return sum(NULL, "
+         "0);\n"
          "}\nint more;\n```",
          "more than was asked"},
     };
@@ -99,7 +104,8 @@ static void what_is_no_edit_is_refused_in_words(void **state)
 static void part_of_a_line_stays_on_its_line(void **state)
 {
     (void)state;
-    struct rewrite_spec spec = {.original = STR("a + b"), .before = STR("x = "), .after = STR(";\n")};
+    struct rewrite_spec spec = {
+        .original = STR("a + b"), .before = STR("x = "), .after = STR(";\n")};
     char out[4096];
     struct error why;
     assert_int_equal(read_as(&spec, "```c\nadd(a, b)\n```", out, &why), ERR_OK);
@@ -116,8 +122,8 @@ static void insertion_gets_the_indentation_of_its_place(void **state)
     assert_int_equal(
         read_as(&spec, "```python\n\"\"\"The area.\n\n  In square metres.\n\"\"\"\n```", out, &why),
         ERR_OK);
-    assert_string_equal(
-        out, "        \"\"\"The area.\n\n          In square metres.\n        \"\"\"");
+    assert_string_equal(out,
+                        "        \"\"\"The area.\n\n          In square metres.\n        \"\"\"");
     assert_int_equal(read_as(&spec, "```python\nfirst()\n```\n```python\nsecond()\n```", out, &why),
                      ERR_OK);
     assert_string_equal(out, "        first()");
@@ -153,9 +159,11 @@ static void growing_code_is_seen_without_what_is_said_around_it(void **state)
 static void any_answer_is_taken_or_refused(void **state)
 {
     (void)state;
-    static const char *const pieces[] = {"```", "```c\n", "\n", "~~~", "    int total = 0;", "}",
-                                         "<think>", "</think>", "Here it is:", "return totl;", " ",
-                                         "\t", "@@ ", "--- a", "\xc3\xa9", "{"};
+    static const char *const pieces[] = {
+        "```", "```c\n",  "\n",       "~~~",         "    int total = 0;",
+        "}",   "<think>", "</think>", "Here it is:", "return totl;",
+        " ",   "\t",      "@@ ",      "--- a",       "\xc3\xa9",
+        "{"};
     uint64_t seed = 20261125;
     print_message("seed %llu\n", (unsigned long long)seed);
     for (int round = 0; round < 20000; round++) {

@@ -95,8 +95,8 @@ static void block_is_the_function_around_a_line(void **state)
     static const char add[] = "static int add(int a,\n               int b)\n{\n"
                               "    for (int i = 0; i < b; i++) {\n        a++;\n    }\n\n"
                               "    return a;\n}";
-    static const char *const marks[] = {"a++;", "    }\n\n", "    return a;", "{\n    for",
-                                        "}\n\nstruct", "for (int"};
+    static const char *const marks[] = {"a++;",       "    }\n\n",   "    return a;",
+                                        "{\n    for", "}\n\nstruct", "for (int"};
     for (size_t i = 0; i < sizeof marks / sizeof marks[0]; i++) {
         expect(subject_block(document, place(c_text, marks[i])), add);
     }
@@ -229,8 +229,7 @@ static void ranges_are_sound_for_any_text(void **state)
         document_destroy(document);
         document = document_create(str_of(text, len));
         size_t at = (seed >> 20) % (len + 1);
-        struct subject_range ranges[] = {subject_block(document, at),
-                                         subject_symbol(document, at),
+        struct subject_range ranges[] = {subject_block(document, at), subject_symbol(document, at),
                                          subject_definition(document, STR("a"), at),
                                          subject_definition(document, STR("if"), at)};
         for (size_t i = 0; i < 4; i++) {
