@@ -170,7 +170,7 @@ def test_tab_is_a_tab_where_nothing_is_shown(nvim):
     editor, sim = nvim("int x;\n", "keymaps = { accept = '<Tab>' },")
     sim.script(text="")
     editor.keys(":set expandtab shiftwidth=4<CR>O<Tab>")
-    editor.until(lambda: editor.buffer() == "        \nint x;\n", "a tab")
+    editor.until(lambda: editor.buffer() == "    \nint x;\n", "a tab")
 
 
 @everywhere
@@ -242,6 +242,7 @@ def test_health_says_what_is_there(nvim):
     editor.keys(":checkhealth crucible<CR>")
     editor.until(lambda: "crucible-ls doctor" in editor.here(), "the report")
     report = editor.here()
+    assert "settings: " in report.split("crucible-ls doctor")[1], "the doctor's findings"
     assert f"{editor.inside}/crucible-ls: crucible-ls " in report
     assert "client 1: 1 buffer" in report
     assert "ERROR" not in report.split("crucible-ls doctor")[0]

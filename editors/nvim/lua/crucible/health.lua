@@ -82,23 +82,29 @@ local function check_clients()
   end
 end
 
+-- One finding of the doctor as health has it.
+local function report(finding)
+  local line = ('%s: %s'):format(finding.subject, finding.finding)
+  local advice = finding.next ~= '' and { finding.next } or nil
+  if finding.status == 'FAIL' then
+    health.error(line, advice)
+  elseif finding.status == 'warn' then
+    health.warn(line, advice)
+  else
+    health.ok(line)
+  end
+end
+
 local function check_doctor(path)
   health.start('crucible-ls doctor')
-  local done = run({ path, 'doctor' }, 20000)
-  if not done or done.code == 2 then
-    health.info('this crucible-ls has no doctor')
+  local done = run({ path, 'doctor', '--json' }, 30000)
+  local is_read, findings = pcall(vim.json.decode, done and done.stdout or '')
+  if not is_read or type(findings) ~= 'table' then
+    health.info('this crucible-ls has no doctor, or it took too long')
     return
   end
-  local said = vim.trim((done.stdout or '') .. (done.stderr or ''))
-  for line in vim.gsplit(said, '\n', { plain = true }) do
-    if line:find('%S') then
-      health.info(line)
-    end
-  end
-  if done.code == 0 then
-    health.ok('nothing is wrong')
-  else
-    health.error('something is wrong: see above')
+  for _, finding in ipairs(findings) do
+    report(finding)
   end
 end
 
