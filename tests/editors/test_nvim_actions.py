@@ -103,16 +103,17 @@ def test_another_explanation_takes_the_window_over(nvim):
     editor.until(lambda: is_stopped(sim), "the cancel of the first")
 
 
-def test_answer_never_takes_the_focus_from_who_types(nvim):
+@pytest.mark.parametrize("keys", ["Go", "k"], ids=["typing", "moved"])
+def test_answer_never_takes_the_focus_from_who_went_on(nvim, keys):
     editor, sim = nvim()
-    sim.script(text=PROSE, token_ms=20)
-    editor.keys(":3<CR>:Crucible explain<CR>Go")
+    sim.script(text=PROSE, first_ms=500)
+    editor.keys(":3<CR>:Crucible explain<CR>")
+    editor.until(lambda: asked(sim), "the question")
+    editor.keys(keys)
     editor.until(lambda: editor.answer() is not None, "the answer")
-    focused = editor.answer()["focused"]
-    editor.keys("typed")
-    if not focused:  # the answer came while typing already
-        editor.until(lambda: "typed" in editor.buffer(), "the letters")
-    assert editor.answer() is not None
+    assert not editor.answer()["focused"]
+    editor.keys("<Esc>ihere")
+    editor.until(lambda: "here" in editor.buffer(), "the letters")
 
 
 def test_answer_in_a_split(nvim):

@@ -3,7 +3,7 @@
 -- How    Each notification crucible/answer holds the whole text so far; only the lines that differ
 --        are written, so that reading, scrolling and marking go on meanwhile.
 -- Rules  One window. Another explanation takes it over; closing it stops the answer that isn't done.
---        The window never takes the focus from who is typing.
+--        The window takes the focus only from who stands where it was asked from.
 local api = vim.api
 local client_of = require('crucible.client')
 
@@ -75,7 +75,7 @@ local function float_config(height)
 end
 
 local function open_window(bufnr)
-  local is_entered = M.options.focus and api.nvim_get_mode().mode == 'n'
+  local is_entered = M.options.focus and client_of.is_waited_for()
   local win
   if M.options.window == 'float' then
     win = api.nvim_open_win(bufnr, is_entered, float_config(1))

@@ -57,8 +57,20 @@ local function say_error(err)
   end
 end
 
+local asked_from -- where the person stood who asked last
+
+local function place()
+  return { win = vim.api.nvim_get_current_win(), at = vim.api.nvim_win_get_cursor(0) }
+end
+
+-- Whether the person is still where they asked from, waiting for what comes.
+function M.is_waited_for()
+  return vim.api.nvim_get_mode().mode == 'n' and vim.deep_equal(asked_from, place())
+end
+
 -- Has the server do a command. It answers at once; what it leads to comes later.
 function M.execute(client, command, argument, bufnr)
+  asked_from = place()
   local params = { command = command, arguments = argument and { argument } or nil }
   return M.request(client, 'workspace/executeCommand', params, say_error, bufnr or 0)
 end
@@ -76,6 +88,13 @@ function M.refactor(client, argument, bufnr)
       M.execute(client, 'crucible.refactor', with, bufnr)
     end
   end)
+end
+
+local function on_explain(command, ctx)
+  local client = vim.lsp.get_client_by_id(ctx.client_id)
+  if client then
+    M.execute(client, command.command, (command.arguments or {})[1], ctx.bufnr)
+  end
 end
 
 local function on_refactor(command, ctx)
@@ -142,7 +161,7 @@ function M.config(options)
     root_markers = options.root_markers or { '.git' },
     settings = { crucible = options.settings },
     capabilities = capabilities,
-    commands = { ['crucible.refactor'] = on_refactor },
+    commands = { ['crucible.explain'] = on_explain, ['crucible.refactor'] = on_refactor },
     on_init = function(client)
       require('crucible.diagnostics').hook(client)
     end,
