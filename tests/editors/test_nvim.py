@@ -3,6 +3,7 @@
 Each test runs in every version that is there (neovim.py says where they are looked for): with the editor's own
 inline completion in 0.12, with the plugin's in 0.10 and 0.11, and with the plugin's in 0.12 on request."""
 import os
+import random
 import time
 
 import pytest
@@ -200,6 +201,38 @@ def test_what_disagrees_hides_it_at_once(nvim):
     editor.keys("<Esc>")
     editor.until(lambda: editor.lua("vim.api.nvim_get_mode().mode") == "n", "normal mode")
     assert editor.ghost() == ""
+
+
+@with_our_own
+def test_any_typing_gives_what_was_typed_and_what_was_shown(nvim):
+    """Right and wrong letters, moves and answers of any age: the buffer changes by keys and by acceptance alone."""
+    seed = int(os.environ.get("SEED", random.randrange(10 ** 6)))
+    print(f"SEED={seed}")
+    rng = random.Random(seed)
+    hole = "for (int i = 0; i < n; i++) {\n        total += numbers[i];\n    }"
+    text, line = without(hole)
+    editor, sim = nvim(text)
+    sim.script(*({"first_ms": rng.choice([0, 0, 30, 120, 400]), "token_ms": rng.choice([0, 5, 20])} for _ in range(200)))
+    editor.keys(f":{line}<CR>A")
+    typed = ""
+    for _ in range(30):
+        letter = rng.choice([hole[len(typed)], hole[len(typed)], "x", "ü", "<BS>"]) if hole.startswith(typed) else "<BS>"
+        if letter == "<BS>" and not typed or letter == "\n":
+            continue
+        editor.keys("<lt>" if letter == "<" else letter)
+        typed = typed[:-1] if letter == "<BS>" else typed + letter
+        expected = text.replace("    \n    return", f"    {typed}\n    return")
+        editor.until(lambda expected=expected: editor.buffer() == expected, f"nothing but {typed!r}")
+        time.sleep(rng.choice([0, 0.05, 0.15]))
+        if rng.random() < 0.15:
+            # In one go, so that no answer comes in between.
+            shown, was_accepted = editor.lua("ghost() .. '|' .. tostring(require('crucible').accept('word'))").rsplit("|", 1)
+            if was_accepted == "true":
+                after = editor.buffer().split("\n")[line - 1].removeprefix(f"    {typed}")
+                assert after and shown.startswith(after)
+                typed += after
+    editor.keys("<Esc>")
+    assert editor.buffer() == text.replace("    \n    return", f"    {typed}\n    return")
 
 
 @with_our_own

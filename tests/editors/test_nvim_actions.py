@@ -64,7 +64,7 @@ def is_stopped(sim):
 
 def test_explanation_grows_in_a_window_and_closes(nvim):
     editor, sim = nvim()
-    sim.script(text=PROSE, token_ms=20)
+    sim.script(text=PROSE, token_ms=8)
     editor.keys(":3<CR>:Crucible explain<CR>")
     editor.until(lambda: editor.answer() and editor.answer()["text"].startswith("# What"), "the answer")
     first = editor.answer()
@@ -209,6 +209,16 @@ def test_edit_for_another_text_is_never_applied(nvim):
     editor.until(lambda: editor.lua("#asked") == "1", "the question")
     time.sleep(0.2)
     assert editor.buffer() == "int other;\n" + TEXT
+
+
+def test_stop_ends_what_is_being_worked_on(nvim):
+    editor, sim = nvim()
+    sim.script(text=fenced(FUNCTION), token_ms=300)
+    editor.keys(":6<CR>:Crucible fix<CR>")
+    editor.until(lambda: asked(sim), "the question")
+    editor.keys(":Crucible stop<CR>")
+    editor.until(lambda: is_stopped(sim), "the model's call to be closed")
+    assert editor.buffer() == TEXT
 
 
 def test_words_are_completed_and_unknown_ones_are_named(nvim):
