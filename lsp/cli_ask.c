@@ -18,8 +18,8 @@
 #include "lsp/cli_room.h"
 #include "lsp/terminal.h"
 
-#define SETTLE_MS     1500u
-#define ANSWER_MS     1200000u /* the engine ends every question by itself before */
+#define SETTLE_MS 1500u
+#define ANSWER_MS 1200000u /* the engine ends every question by itself before */
 
 struct ask_run {
     struct cli_room room;
@@ -102,9 +102,10 @@ static int find_subject(struct ask_run *r)
         symbol = (struct subject_range){0};
     }
     if (range.end == range.start) {
-        return cli_fail("there is nothing at line %llu of %s to ask about; name lines: %s:%llu-%llu",
-                        (unsigned long long)r->first, buf_cstr(&r->file), buf_cstr(&r->file),
-                        (unsigned long long)r->first, (unsigned long long)r->first + 9);
+        return cli_fail(
+            "there is nothing at line %llu of %s to ask about; name lines: %s:%llu-%llu",
+            (unsigned long long)r->first, buf_cstr(&r->file), buf_cstr(&r->file),
+            (unsigned long long)r->first, (unsigned long long)r->first + 9);
     }
     document_copy(d, symbol.start, symbol.end, &r->symbol);
     str text = str_from(r->instruction);
@@ -124,9 +125,9 @@ static int find_subject(struct ask_run *r)
 
 static void append_action(struct buf *out, const struct action *a)
 {
-    static const char *const outputs[] = {
-        [ACTION_REPLACE] = "replaces the code", [ACTION_INSERT] = "is put in beside the code",
-        [ACTION_SHOW] = "is shown"};
+    static const char *const outputs[] = {[ACTION_REPLACE] = "replaces the code",
+                                          [ACTION_INSERT] = "is put in beside the code",
+                                          [ACTION_SHOW] = "is shown"};
     str name = a->name.len > 0 ? a->name : a->title;
     buf_appendf(out, STR_FMT "  (the answer %s)\n", STR_ARG(name), outputs[a->output]);
     for (str rest = a->prompt, line; str_next(&rest, '\n', &line);) {
@@ -310,10 +311,8 @@ static int put_question(struct ask_run *r)
             document_copy(r->place.doc->text, r->place.start, r->place.end, &original);
             chat.rewrites = buf_str(&original);
         }
-        struct question q = {.kind = QUESTION_CHAT,
-                             .document = r->room.document,
-                             .model = model,
-                             .chat = &chat};
+        struct question q = {
+            .kind = QUESTION_CHAT, .document = r->room.document, .model = model, .chat = &chat};
         struct sink sink = {.on_wait = on_wait, .on_text = on_text, .on_done = on_done, .user = r};
         engine_ask(r->room.engine, &q, &sink);
         cli_room_wait(&r->room, ANSWER_MS, is_answered, r);

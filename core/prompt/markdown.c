@@ -143,15 +143,27 @@ static size_t address_length(str line, size_t at)
     return n;
 }
 
+/* A code span; two that touch would be read as one with longer marks. */
+static void append_span(struct buf *out, str span, size_t n_marks)
+{
+    bool touches = out->len > 0 && out->ptr[out->len - 1] == '`';
+    buf_append(out, touches ? STR(" ") : STR(""));
+    append_times(out, '`', n_marks);
+    buf_append(out, span);
+    append_times(out, '`', n_marks);
+}
+
 static void append_text_line(struct buf *out, str line)
 {
     for (size_t i = 0; i < line.len;) {
         char c = line.ptr[i];
         size_t n = run_length(line, i, '`');
-        size_t end = n > 0 ? span_end(line, i, n) : 0;
+        /* At a line's start some renderers would take three for a fence. */
+        bool looks_fenced = n >= 3 && str_trim(str_sub(line, 0, i)).len == 0;
+        size_t end = n > 0 && !looks_fenced ? span_end(line, i, n) : 0;
         size_t n_address = n == 0 ? address_length(line, i) : 0;
         if (end > 0) {
-            buf_append(out, str_sub(line, i, end));
+            append_span(out, str_sub(line, i + n, end - n), n);
             i = end;
         } else if (n > 0) {
             for (size_t k = 0; k < n; k++) {
@@ -159,9 +171,7 @@ static void append_text_line(struct buf *out, str line)
             }
             i += n;
         } else if (n_address > 0) {
-            buf_append_char(out, '`');
-            buf_append(out, str_sub(line, i, i + n_address));
-            buf_append_char(out, '`');
+            append_span(out, str_sub(line, i, i + n_address), 1);
             i += n_address;
         } else if (c == '\\' && i + 1 < line.len && is_punctuation(line.ptr[i + 1])) {
             buf_append_char(out, '\\');

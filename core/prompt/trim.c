@@ -23,14 +23,15 @@
 #include "core/base/visible.h"
 #include "core/prompt/template.h"
 
-#define LINE_MAX_BYTES  (4u * KIB)
-#define HELD_MAX_BYTES  (128u * KIB)
-#define BLANK_LINES_MAX 16u /* in a row; more are a loop */
-#define CHUNK_MIN_BYTES 4u  /* of what is repeated within a line */
-#define CHUNK_MAX_BYTES 256u
-#define CHUNK_REPEATS   16u
-#define N_HISTORY       5u /* lines before the one that would close a loop of period 2 */
-#define NOWHERE         SIZE_MAX
+#define LINE_MAX_BYTES      (4u * KIB)
+#define HELD_MAX_BYTES      (128u * KIB)
+#define BLANK_LINES_MAX     16u /* in a row; more are a loop */
+#define CHUNK_MIN_BYTES     4u  /* of what is repeated within a line */
+#define CHUNK_MAX_BYTES     256u
+#define CHUNK_REPEATS       16u
+#define CHUNK_REPEATS_ASKED 64u /* where a person may have asked for a row of numbers */
+#define N_HISTORY           5u  /* lines before the one that would close a loop of period 2 */
+#define NOWHERE             SIZE_MAX
 
 enum { NEXT_LINE, SAME_AGAIN, SAME_IN_TURNS, N_CANDIDATES };
 
@@ -435,14 +436,12 @@ static bool repeats_chunk(struct trim *t)
     const char *line = t->line.ptr;
     size_t i = t->line.len - 1;
     size_t longest_short = 0;
-    if (t->max_same > 0) {
-        return false;
-    }
+    size_t repeats = t->max_same > 0 ? CHUNK_REPEATS_ASKED : CHUNK_REPEATS;
     for (size_t p = 1; p <= CHUNK_MAX_BYTES && p <= i; p++) {
         t->runs[p] = line[i] == line[i - p] ? (uint16_t)(t->runs[p] + 1) : 0;
         if (p < CHUNK_MIN_BYTES) {
             longest_short = t->runs[p] > longest_short ? t->runs[p] : longest_short;
-        } else if (t->runs[p] >= (CHUNK_REPEATS - 1) * p && t->runs[p] > longest_short) {
+        } else if (t->runs[p] >= (repeats - 1) * p && t->runs[p] > longest_short) {
             return true;
         }
     }

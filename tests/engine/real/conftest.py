@@ -2,6 +2,9 @@
 
 $ENGINE_DIR names a directory with root/usr/bin/llama-server or llama-server; without it one is made
 by ../shared/tools/get-engine.sh, where that is there. $MODEL names the model's file."""
+import hashlib
+import http.client
+import json
 import os
 import pathlib
 import shutil
@@ -98,6 +101,71 @@ def llama():
             except OSError:
                 time.sleep(0.05)
         yield url
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+TEMPLATE = ("{{- if .Suffix }}<|fim_prefix|>{{ .Prompt }}<|fim_suffix|>{{ .Suffix }}<|fim_middle|>"
+            "{{ else }}{{ .Prompt }}{{ end }}")
+
+
+class Ollama:
+    def __init__(self, port):
+        self.port, self.url = port, f"http://127.0.0.1:{port}"
+
+    def call(self, method, path, body=None):
+        """(status, the lines of the answer)."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        connection.request(method, path, body if isinstance(body, bytes) else json.dumps(body) if body else None)
+        response = connection.getresponse()
+        lines = [json.loads(line) for line in response.read().decode().splitlines() if line.startswith("{")]
+        connection.close()
+        return response.status, lines
+
+    def running(self):
+        return [m["model"] for m in self.call("GET", "/api/ps")[1][0]["models"]]
+
+    def unload(self):
+        for model in self.running():
+            self.call("POST", "/api/generate", {"model": model, "keep_alive": 0})
+        end = time.monotonic() + 10
+        while self.running():
+            assert time.monotonic() < end
+            time.sleep(0.05)
+
+    def take_in(self, model):
+        """Makes two models of one file: one that fills in the middle, one that chats."""
+        data = model.read_bytes()
+        digest = "sha256:" + hashlib.sha256(data).hexdigest()
+        assert self.call("POST", "/api/blobs/" + digest, data)[0] == 201
+        for name, template in (("tinycode", TEMPLATE), ("tinychat", "{{ .Prompt }}")):
+            order = {"model": name, "files": {"x.gguf": digest}, "template": template}
+            assert self.call("POST", "/api/create", order)[1][-1] == {"status": "success"}
+
+
+@pytest.fixture(scope="session")
+def ollama(tmp_path_factory, model_path):
+    program = os.environ.get("OLLAMA") or shutil.which("ollama")
+    if not program:
+        pytest.skip("no ollama here: set OLLAMA to the program")
+    home = tmp_path_factory.mktemp("ollama")
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port = s.getsockname()[1]
+    env = {**os.environ, "HOME": str(home), "OLLAMA_HOST": f"127.0.0.1:{port}", "OLLAMA_MODELS": str(home / "models")}
+    process = subprocess.Popen([program, "serve"], env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    served = Ollama(port)
+    try:
+        for _ in range(600):
+            assert process.poll() is None, "ollama has ended by itself"
+            try:
+                if served.call("GET", "/api/version")[0] == 200:
+                    break
+            except OSError:
+                time.sleep(0.05)
+        served.take_in(model_path)
+        yield served
     finally:
         process.terminate()
         process.wait(20)

@@ -1,12 +1,5 @@
 """test_ollama.py - the whole way with a real Ollama and a real, very small model. Skipped where there is
 none: $OLLAMA names the program, else it is looked for in $PATH. What the text says is not judged."""
-import hashlib
-import http.client
-import json
-import os
-import shutil
-import socket
-import subprocess
 import time
 
 import pytest
@@ -15,69 +8,6 @@ from client import SLOWNESS, applied, items_of, position_of
 
 TEXT = "int add(int a, int b)\n{\n    return a + b;\n}\n\nint subtract(int a, int b)\n{\n    return "
 REST = "\n}\n"
-TEMPLATE = ("{{- if .Suffix }}<|fim_prefix|>{{ .Prompt }}<|fim_suffix|>{{ .Suffix }}<|fim_middle|>"
-            "{{ else }}{{ .Prompt }}{{ end }}")
-
-
-class Ollama:
-    def __init__(self, port):
-        self.port, self.url = port, f"http://127.0.0.1:{port}"
-
-    def call(self, method, path, body=None):
-        """(status, the lines of the answer)."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
-        connection.request(method, path, body if isinstance(body, bytes) else json.dumps(body) if body else None)
-        response = connection.getresponse()
-        lines = [json.loads(line) for line in response.read().decode().splitlines() if line.startswith("{")]
-        connection.close()
-        return response.status, lines
-
-    def running(self):
-        return [m["model"] for m in self.call("GET", "/api/ps")[1][0]["models"]]
-
-    def unload(self):
-        for model in self.running():
-            self.call("POST", "/api/generate", {"model": model, "keep_alive": 0})
-        end = time.monotonic() + 10
-        while self.running():
-            assert time.monotonic() < end
-            time.sleep(0.05)
-
-    def take_in(self, model):
-        """Makes two models of one file: one that fills in the middle, one that chats."""
-        data = model.read_bytes()
-        digest = "sha256:" + hashlib.sha256(data).hexdigest()
-        assert self.call("POST", "/api/blobs/" + digest, data)[0] == 201
-        for name, template in (("tinycode", TEMPLATE), ("tinychat", "{{ .Prompt }}")):
-            order = {"model": name, "files": {"x.gguf": digest}, "template": template}
-            assert self.call("POST", "/api/create", order)[1][-1] == {"status": "success"}
-
-
-@pytest.fixture(scope="session")
-def ollama(tmp_path_factory, model_path):
-    program = os.environ.get("OLLAMA") or shutil.which("ollama")
-    if not program:
-        pytest.skip("no ollama here: set OLLAMA to the program")
-    home = tmp_path_factory.mktemp("ollama")
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        port = s.getsockname()[1]
-    env = {**os.environ, "HOME": str(home), "OLLAMA_HOST": f"127.0.0.1:{port}", "OLLAMA_MODELS": str(home / "models")}
-    process = subprocess.Popen([program, "serve"], env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    served = Ollama(port)
-    try:
-        for _ in range(600):
-            assert process.poll() is None, "ollama has ended by itself"
-            try:
-                if served.call("GET", "/api/version")[0] == 200:
-                    break
-            except OSError:
-                time.sleep(0.05)
-        served.take_in(model_path)
-        yield served
-    finally:
-        process.terminate()
-        process.wait(20)
 
 
 @pytest.fixture
