@@ -343,6 +343,7 @@ struct route route_find(const struct upstream *u, const struct settings *s, enum
         r.needs_load = r.needs_load && r.state != ROUTE_READY; /* what is there is good enough */
     }
     r.allows_embedded = r.allows_embedded && role != ROLE_CHAT;
+    r.wants_embedded = r.allows_embedded && !names_engine;
     if (r.state == ROUTE_NONE) {
         say_nothing_there(&r, u, names_engine);
     }

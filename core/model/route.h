@@ -46,6 +46,7 @@ struct route {
     str load_model;
     double loading;                /* 0..1, < 0 unknown */
     bool allows_embedded;          /* the built-in predictor may answer */
+    bool wants_embedded;           /* the settings name it alone */
     char name[128];                /* "endpoint/model", for people */
     char message[ERROR_MSG_BYTES]; /* where not READY: the state and the next step */
 };
