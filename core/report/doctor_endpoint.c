@@ -176,9 +176,17 @@ static void find_other(struct doctor *d, enum finding_status status, const struc
         [CAUSE_OTHER_DIALECT] = {"endpoint.other_dialect", "correct its kind, or its url"},
     };
     const char *id = known[e->error.cause].id;
-    doctor_find(d, id != NULL ? id : "endpoint.down", status, e->name, "%s", e->error.msg);
-    doctor_next(d, "%s",
-                id != NULL ? known[e->error.cause].next : "the server's own log says more");
+    bool is_ours = e->error.code == ERR_INVALID || e->error.code == ERR_REJECTED;
+    if (id != NULL) {
+        doctor_find(d, id, status, e->name, "%s", e->error.msg);
+        doctor_next(d, "%s", known[e->error.cause].next);
+    } else if (is_ours) { /* nothing was sent */
+        doctor_find(d, "endpoint.refused", status, e->name, "%s", e->error.msg);
+        doctor_next(d, "correct its entry in the settings");
+    } else {
+        doctor_find(d, "endpoint.down", status, e->name, "%s", e->error.msg);
+        doctor_next(d, "the server's own log says more");
+    }
 }
 
 static void find_page(struct doctor *d, enum finding_status status, const struct endpoint *e)

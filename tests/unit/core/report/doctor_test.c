@@ -249,6 +249,9 @@ static void each_cause_has_its_own_remedy(void **state)
                        cases[i].command);
     }
     assert_int_equal(n_findings(), sizeof cases / sizeof cases[0]);
+    error_set(&places[0].error, ERR_REJECTED, "plain http isn't safe there: use https");
+    doctor_check_endpoint(doctor, &places[0], &es, false);
+    assert_finding(N_ERROR_CAUSES, "endpoint.refused", FINDING_WARN, "use https", "settings", "");
 }
 
 static void servers_elsewhere_are_not_started_from_here(void **state)
