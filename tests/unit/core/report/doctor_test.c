@@ -112,13 +112,22 @@ static bool get_command(str kind, str model, struct buf *out)
     return true;
 }
 
+static const char *installed = "";
+
+static bool can_run(const char *name)
+{
+    return strcmp(name, installed) == 0;
+}
+
 static struct doctor *doctor;
 
 static int setup(void **state)
 {
     (void)state;
     n_places = 0;
+    installed = "";
     struct doctor_options options = {.get_command = get_command,
+                                     .can_run = can_run,
                                      .memory = {.total = 16000000000u, .available = 8000000000u},
                                      .providers = table,
                                      .now_s = 1764115200};
@@ -298,12 +307,23 @@ static void ports_without_a_server_are_listed(void **state)
     closed->is_discovered = true;
     error_set(&closed->error, ERR_CONNECT, "nothing");
     closed->error.cause = CAUSE_NOTHING_LISTENS;
-    doctor_check_ports(doctor, NULL);
+    doctor_check_ports(doctor, NULL, true);
     assert_finding(0, "port.foreign", FINDING_WARN, "a web page", "another port", "");
     assert_true(str_eq(finding(0)->subject, STR("127.0.0.1:8080")));
     assert_finding(1, "port.nothing_listens", FINDING_FAIL, "8080, 8012 (single), 11434 (shelf)",
                    "start one", "start-one");
     assert_int_equal(n_findings(), 2);
+    n_places = 0;
+    installed = "shelf";
+    doctor_check_ports(doctor, NULL, true);
+    assert_finding(2, "port.nothing_listens", FINDING_FAIL, "", "the one that is installed",
+                   "shelf serve");
+    installed = "run-it";
+    doctor_check_ports(doctor, NULL, true);
+    assert_finding(3, "port.nothing_listens", FINDING_FAIL, "", "", "run-it --port 8080 now");
+    doctor_check_ports(doctor, NULL, false);
+    assert_finding(4, "port.nothing_listens", FINDING_OK, "nothing answers", "", "");
+    assert_int_equal(finding(4)->next.len, 0);
 }
 
 static void proxies_are_not_for_this_machine(void **state)
@@ -680,8 +700,9 @@ static void two_programs_are_told_from_one(void **state)
         {4096, 4096, 4096, NULL, NULL},
         {4096, 0, 4096, NULL, NULL},
         {4096, 8192, 4096, "contention", "was loaded with a context of 8192"},
-        {4096, 8192, 8192, "contention", "it is loaded with 8192"},
-        {4096, 4096, 8192, "contention", "it is loaded with 8192"},
+        {4096, 4096, 8192, "contention", "now it is loaded with 8192"},
+        {8192, 4096, 4096, "contention.given", "its server gives it no more"},
+        {8192, 0, 4096, "contention.given", "loaded with 4096"},
         {0, 4096, 16384, "contention", "16384 tokens instead of 4096"},
         {0, 4096, 0, "contention.unloaded", "was unloaded"},
     };
@@ -695,7 +716,7 @@ static void two_programs_are_told_from_one(void **state)
         doctor_check_contention(doctor, &c);
         if (cases[i].id != NULL) {
             assert_finding(n++, cases[i].id, FINDING_WARN, cases[i].said, "", "");
-            bool is_about_numbers = strcmp(cases[i].id, "contention") == 0;
+            bool is_about_numbers = strcmp(cases[i].id, "contention.unloaded") != 0;
             assert_has(finding(n - 1)->command, is_about_numbers ? "\"numCtx\": \"auto\"" : "");
         }
         assert_int_equal(n_findings(), n);
