@@ -359,8 +359,9 @@ static bool find_contention(struct doctor *d, const struct doctor_context *c, st
                     wanted, after);
     } else if (wanted > 0 && before > 0 && before != wanted) {
         doctor_find(d, "contention", FINDING_WARN, name,
-                    "was loaded with a context of %llu tokens, and for the %llu of modelOptions it "
-                    "had to be loaded anew; so it will again when the other program asks",
+                    "was loaded with a context of %llu tokens and had to be loaded anew for the "
+                    "%llu of modelOptions; unless that number is new, another program asks for "
+                    "its own, and each loads it anew for itself",
                     before, wanted);
     } else if (before > 0 && after > 0 && after != before) {
         doctor_find(d, "contention", FINDING_WARN, name,

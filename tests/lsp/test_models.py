@@ -43,6 +43,15 @@ def test_json_says_what_is_known(config, env, home, shelf):
     assert set(roles) == {"inline", "inlineManual", "chat"} and shelf.generations == [] and shelf.shelf.n_loads == 0
 
 
+def test_nothing_is_loaded(config, env, home, shelf):
+    shelf.shelf.loaded = {}
+    config(settings(shelf))
+    code, value, _ = run_json(["models"], env, home / "work")
+    inline = next(r for r in value["roles"] if r["role"] == "inline")
+    assert code == 0 and inline["state"] == "loading" and inline["needsLoad"]
+    assert shelf.shelf.n_loads == 0 and not any(e["is_load"] for e in shelf.log)
+
+
 def test_table_fits_the_terminal(config, env, home, shelf):
     config(settings(shelf))
     code, out = run_in_terminal(["models"], env, home / "work")
