@@ -184,12 +184,26 @@ static bool names_predictor_alone(struct names names)
     return is_alone;
 }
 
+/* Whether the role's list leaves it open that this endpoint serves. */
+static bool is_meant(struct names names, const struct endpoint *e)
+{
+    bool is = names.n == 0;
+    for (size_t i = 0; i < names.n; i++) {
+        str name = names.list[i];
+        bool is_whole =
+            name.len == e->name.len || (name.len > e->name.len && name.ptr[e->name.len] == '/');
+        is = is || (is_whole && str_starts_with(name, e->name));
+    }
+    return is;
+}
+
 /* A server that is ready and whose models all can't do it; NULL where there is none. */
-static const struct endpoint *find_unfit(const struct upstream *u, const struct route *r)
+static const struct endpoint *find_unfit(const struct upstream *u, const struct route *r,
+                                         struct names names)
 {
     for (size_t i = 0; i < upstream_count(u); i++) {
         const struct endpoint *e = upstream_endpoint(u, i);
-        bool is_fit = false;
+        bool is_fit = !is_meant(names, e);
         for (size_t m = 0; m < e->n_models; m++) {
             is_fit = is_fit || (r->role == ROLE_CHAT ? (e->models[m].abilities & MODEL_CHAT) != 0
                                                      : r->can_fill(&e->models[m]));
@@ -214,9 +228,10 @@ static bool has_any(const struct upstream *u)
     return has;
 }
 
-static void find_nobody(struct doctor *d, const struct upstream *u, const struct route *r)
+static void find_nobody(struct doctor *d, const struct upstream *u, const struct route *r,
+                        struct names names)
 {
-    const struct endpoint *unfit = find_unfit(u, r);
+    const struct endpoint *unfit = find_unfit(u, r, names);
     str subject = str_from(role_name(r->role));
     if (unfit != NULL && r->role != ROLE_CHAT) {
         doctor_find(
@@ -258,7 +273,7 @@ void doctor_check_role(struct doctor *d, const struct upstream *u, const struct 
         doctor_find(d, id_of(r), FINDING_OK, subject,
                     "the built-in predictor serves it, as configured");
     } else {
-        find_nobody(d, u, r);
+        find_nobody(d, u, r, names);
     }
 }
 

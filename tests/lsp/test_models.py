@@ -53,7 +53,8 @@ def test_nothing_is_loaded(config, env, home, shelf):
 
 
 def test_table_fits_the_terminal(config, env, home, shelf):
-    config(settings(shelf))
+    config({"endpoints": [*settings(shelf)["endpoints"], {"name": "proxied", "kind": "openai", "url":
+            "http://127.0.0.1:1/a/path/that/is/longer/than/anybody/would/like/it/v1"}]})
     code, out = run_in_terminal(["models"], env, home / "work")
     assert code == 0 and "\x1b[" in out
     lines = plain(out).split("\n")

@@ -481,17 +481,23 @@ static void role_without_a_model_fails_only_for_typing(void **state)
     doctor_check_role(doctor, NULL, &s, &r);
     assert_finding(0, "model.cannot_fill", FINDING_FAIL, "the model of e (m:1b) can't fill",
                    "get one that can", "shelf pull qwen2.5-coder:");
+    str other[] = {STR("elsewhere/x")}; /* what this endpoint has isn't asked for */
+    s.models_inline = other;
+    s.n_models_inline = 1;
+    doctor_check_role(doctor, NULL, &s, &r);
+    assert_finding(1, "model.no_endpoint", FINDING_FAIL, "elsewhere", "", "");
+    assert_finding(2, "role.inline", FINDING_FAIL, "nobody serves it", "", "crucible-ls models");
     r.role = ROLE_CHAT;
     (void)snprintf(r.message, sizeof r.message, "none follows instructions");
     doctor_check_role(doctor, NULL, &s, &r);
-    assert_finding(1, "role.chat", FINDING_WARN, "none follows instructions", "", "");
+    assert_finding(3, "role.chat", FINDING_WARN, "none follows instructions", "", "");
     str names[] = {STR("embedded")};
     s.models_inline = names;
     s.n_models_inline = 1;
     model.abilities |= MODEL_INFILL;
     r.role = ROLE_INLINE;
     doctor_check_role(doctor, NULL, &s, &r);
-    assert_finding(2, "role.inline", FINDING_OK, "as configured", "", "");
+    assert_finding(4, "role.inline", FINDING_OK, "as configured", "", "");
 }
 
 static void context_is_compared_with_what_a_window_needs(void **state)
