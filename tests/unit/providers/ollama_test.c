@@ -174,7 +174,7 @@ static void running_models_are_told(void **state)
 {
     (void)state;
     const struct provider_ops *ops = provider_named(KIND);
-    struct model_info models[] = {{.id = STR("a:1"), .is_loaded = true},
+    struct model_info models[] = {{.id = STR("a:1"), .is_loaded = true, .loaded_ctx = 8192},
                                   {.id = STR("b:latest"), .n_ctx = 32768},
                                   {.id = STR("c:cloud"), .is_remote = true, .is_loaded = true}};
     struct http_request request;
@@ -188,6 +188,8 @@ static void running_models_are_told(void **state)
                                   models, 3));
     assert_false(models[0].is_loaded);
     assert_true(models[1].is_loaded && models[1].n_ctx == 4096);
+    assert_int_equal(models[0].loaded_ctx, 0);
+    assert_int_equal(models[1].loaded_ctx, 4096);
     assert_true(models[2].is_loaded);
     assert_false(ops->read_running(STR("{\"error\":\"x\"}"), models, 3));
     assert_false(ops->read_running(STR("{\"models\":[}"), models, 3));

@@ -156,6 +156,7 @@ struct fixture {
     const char *models_body;
     const char *probe_body, *fill_type, *fill_body; /* fill_body NULL: silence */
     const char *raw;                                /* instead of a whole answer */
+    const char *probe_raw;                          /* the same to /probe */
     size_t n_probes, n_fills;
     int n_changes;
     bool is_inside; /* a call that must not call back */
@@ -179,6 +180,10 @@ static inline void on_request(struct server_connection *c, str request, void *us
         server_reply(c, is_other ? 200 : 404, "application/json", f->probe_body);
     } else {
         f->n_probes++;
+        if (f->probe_raw) {
+            server_send(c, f->probe_raw);
+            return;
+        }
         server_reply(c, f->probe_status, "application/json", f->probe_body);
     }
 }
