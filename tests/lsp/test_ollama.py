@@ -212,7 +212,7 @@ def test_context_is_the_same_in_everything_that_is_asked(server, ollama, documen
     server.open(uri, text)
     assert server.inline(uri, line, character)
     server.notify("workspace/executeCommand", {"command": "crucible.explain", "arguments": [
-        {"uri": uri, "range": {"start": {"line": line, "character": 0}, "end": {"line": line, "character": 4}}}]})
+        {"uri": uri, "range": {"start": {"line": line, "character": 6}, "end": {"line": line, "character": 6}}}]})
     assert ollama.wait(lambda: any(e["path"] == "/api/chat" for e in ollama.generations), 10 * SLOWNESS)
     asked = [e["body"] for e in ollama.log if e["path"] in ("/api/generate", "/api/chat")]
     assert len(asked) >= 3 and {b["options"]["num_ctx"] for b in asked} == {8192}
