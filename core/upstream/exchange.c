@@ -184,6 +184,12 @@ static void start_transfer(struct exchange *x, struct entry *en, const struct ex
     generate.thinks = model && (model->abilities & MODEL_THINKS);
     generate.keep_s = x->upstream->keep_s;
     generate.n_ctx = entry_n_ctx(en, generate.model);
+    generate.loaded_as = model ? model->loaded_as : STR("");
+    generate.dialect = en->dialect;
+    if (en->e.ops->capabilities & PROVIDER_TELLS_MODEL) {
+        str called = generate.loaded_as.len > 0 ? generate.loaded_as : generate.model;
+        x->decoder.model = arena_dup(&x->arena, called);
+    }
     if (en->e.ops->encode_load) {
         x->model = arena_dup(&x->arena, generate.model);
     }
