@@ -298,22 +298,14 @@ static void put_shape(struct body *b, const struct generate *g, struct http_requ
 }
 
 /* The options that the user's own members hold, as they were written. */
-static void put_own_options(struct json_writer *w, struct json own)
+static void put_own_options(struct body *b, struct json own)
 {
     struct json_iter it = json_iter(own);
     struct json value;
     str key;
-    struct buf member;
-    buf_init(&member, w->out->max);
     while (json_next(&it, &key, &value)) {
-        buf_clear(&member);
-        buf_append_char(&member, '"');
-        buf_append(&member, key);
-        buf_append(&member, STR("\":"));
-        buf_append(&member, json_raw(value));
-        json_put_raw(w, buf_str(&member));
+        body_raw(b, key, json_raw(value));
     }
-    buf_release(&member);
 }
 
 static bool is_free(struct json own, str key)
@@ -349,7 +341,7 @@ static void put_options(struct body *b, const struct generate *g)
         json_end_array(&b->w);
     }
     put_context(&b->w, own, g->n_ctx);
-    put_own_options(&b->w, own);
+    put_own_options(b, own);
     json_end_object(&b->w);
 }
 
@@ -396,7 +388,7 @@ static enum err encode_load(const struct load_order *l, struct http_request *out
             json_key(&b.w, STR("options"));
             json_begin_object(&b.w);
             put_context(&b.w, own, l->n_ctx);
-            put_own_options(&b.w, own);
+            put_own_options(&b, own);
             json_end_object(&b.w);
         }
     }

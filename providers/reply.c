@@ -117,7 +117,10 @@ static void read_finish_word(struct decoder *d, str word)
         tell_error(d, &error);
         return;
     }
-    finish(reply_of(d), is_one_of(word, LENGTH_WORDS) ? FINISH_LENGTH : FINISH_STOP);
+    bool is_cut = str_eq(word, STR("abort")) || str_eq(word, STR("cancelled"));
+    finish(reply_of(d), is_cut                          ? FINISH_NONE
+                        : is_one_of(word, LENGTH_WORDS) ? FINISH_LENGTH
+                                                        : FINISH_STOP);
 }
 
 static void put_count(int64_t *out, struct json n)
@@ -496,6 +499,8 @@ static bool is_unknown_model(int status, struct json body, str message)
     static const char *const WORDS[] = {"not found",  "does not exist", "unknown model",
                                         "not loaded", "no such model",  NULL};
     return status == 404 || kind_contains(body, STR("model_not_found")) ||
+           str_contains_nocase(message, STR("no model id")) || /* llama-swap, as the next */
+           str_contains_nocase(message, STR("inference handler")) ||
            kind_contains(body, STR("invalid_model")) ||
            (str_contains_nocase(message, STR("model")) && contains_any(message, WORDS));
 }

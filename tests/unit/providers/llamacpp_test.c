@@ -5,14 +5,6 @@
 #define ERROR_BODY(code, type, message)                                                            \
     "{\"error\":{\"code\":" #code ",\"message\":\"" message "\",\"type\":\"" type "\"}}"
 
-static struct arena arena;
-
-static struct probe new_probe(void)
-{
-    arena_release(&arena);
-    return (struct probe){.arena = &arena, .loading = -1};
-}
-
 static enum probe_state reply(struct probe *p, int status, const char *body)
 {
     return provider_named(KIND)->probe_reply(p, status, str_from(body));
@@ -26,13 +18,6 @@ static void check_path(const struct probe *p, const char *path)
     assert_string_equal(buf_cstr(&request.path), path);
     assert_int_equal(request.is_post, request.body.len > 0);
     http_request_release(&request);
-}
-
-static int release_arena(void **state)
-{
-    (void)state;
-    arena_release(&arena);
-    return 0;
 }
 
 #define TOKEN(piece) "{\"id\":1,\"piece\":\"" piece "\"}"
@@ -302,10 +287,10 @@ static void explain_names_cause_and_next_step(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown(probe_reads_a_recorded_server, release_arena),
-        cmocka_unit_test_teardown(probe_tells_abilities_by_the_vocabulary, release_arena),
-        cmocka_unit_test_teardown(probe_lists_a_routers_models, release_arena),
-        cmocka_unit_test_teardown(probe_tells_states_apart, release_arena),
+        cmocka_unit_test_teardown(probe_reads_a_recorded_server, release_probe),
+        cmocka_unit_test_teardown(probe_tells_abilities_by_the_vocabulary, release_probe),
+        cmocka_unit_test_teardown(probe_lists_a_routers_models, release_probe),
+        cmocka_unit_test_teardown(probe_tells_states_apart, release_probe),
         cmocka_unit_test(encode_writes_each_shape),
         cmocka_unit_test(encode_joins_the_users_members),
         cmocka_unit_test(encode_refuses_what_is_too_large),

@@ -152,8 +152,7 @@ static void decode_reads_errors_of_every_shape(void **state)
     CHECK("data: {\"error\":{\"message\":\"m\",\"code\":503}}\n\n",
           "|status 503: the server failed; its own log says more; HTTP 503 (\"m\")");
     CHECK("data: {\"error\":\"m\",\"error_type\":\"overloaded\"}\n\n",
-          "|status 200: the server refuses the request; check the endpoint's kind and settings "
-          "(\"m\")");
+          "|status 200: the server is overloaded; ask again in a moment (\"m\")");
     CHECK("data: {\"object\":\"error\",\"message\":\"m\",\"code\":401}\n\n",
           "|auth 401: the server refuses the key; set the endpoint's apiKeyFile, apiKeyEnv or "
           "apiKeyCommand; HTTP 401");
