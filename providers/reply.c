@@ -103,6 +103,8 @@ static void read_finish_word(struct decoder *d, str word)
         "length",     "max_tokens",   "limit",
         "max_length", "model_length", "model_context_window_exceeded",
         NULL};
+    static const char *const CUT_WORDS[] = {"abort", "cancelled", "insufficient_system_resource",
+                                            NULL};
     struct error error;
     if (word.len == 0) {
         return;
@@ -117,7 +119,7 @@ static void read_finish_word(struct decoder *d, str word)
         tell_error(d, &error);
         return;
     }
-    bool is_cut = str_eq(word, STR("abort")) || str_eq(word, STR("cancelled"));
+    bool is_cut = is_one_of(word, CUT_WORDS);
     finish(reply_of(d), is_cut                          ? FINISH_NONE
                         : is_one_of(word, LENGTH_WORDS) ? FINISH_LENGTH
                                                         : FINISH_STOP);
@@ -487,9 +489,16 @@ static bool contains_any(str text, const char *const *words)
 
 static bool is_too_large(int status, struct json body, str message)
 {
-    static const char *const WORDS[] = {
-        "context size",         "context length",     "context window",  "maximum context",
-        "maximum model length", "prompt is too long", "too many tokens", NULL};
+    static const char *const WORDS[] = {"context size",
+                                        "context length",
+                                        "context window",
+                                        "maximum context",
+                                        "maximum model length",
+                                        "prompt is too long",
+                                        "too many tokens",
+                                        "must have less than",
+                                        "`max_new_tokens` must be",
+                                        NULL}; /* the last two: TGI */
     return status == 413 || kind_contains(body, STR("exceed_context")) ||
            kind_contains(body, STR("context_length")) || contains_any(message, WORDS);
 }
@@ -497,7 +506,8 @@ static bool is_too_large(int status, struct json body, str message)
 static bool is_unknown_model(int status, struct json body, str message)
 {
     static const char *const WORDS[] = {"not found",  "does not exist", "unknown model",
-                                        "not loaded", "no such model",  NULL};
+                                        "not loaded", "no such model",  "not exist",
+                                        NULL};
     return status == 404 || kind_contains(body, STR("model_not_found")) ||
            str_contains_nocase(message, STR("no model id")) || /* llama-swap, as the next */
            str_contains_nocase(message, STR("inference handler")) ||
@@ -536,13 +546,14 @@ static enum err code_of(int status, struct json body, str message)
 }
 
 /* What a status, or where an answer has begun an error's type, says of the server. */
-static const char *advice_of_server(int status, struct json body)
+static const char *advice_of_server(int status, struct json body, str message)
 {
     if (status == 402 || kind_contains(body, STR("insufficient_quota")) ||
         kind_contains(body, STR("billing"))) {
         return "the account has no credit left; top it up, or name another endpoint";
     }
-    if (status == 529 || kind_contains(body, STR("overloaded"))) {
+    if (status == 529 || kind_contains(body, STR("overloaded")) ||
+        (status == 503 && str_contains_nocase(message, STR("overloaded")))) {
         return "the server is overloaded; ask again in a moment";
     }
     if (status == 429 || kind_contains(body, STR("rate_limit"))) {
@@ -556,7 +567,7 @@ static const char *advice_of_server(int status, struct json body)
     return status >= 500 || is_its_own ? "the server failed; its own log says more" : NULL;
 }
 
-static const char *advice(enum err code, int status, struct json body)
+static const char *advice(enum err code, int status, struct json body, str message)
 {
     switch (code) {
     case ERR_LOADING:
@@ -576,7 +587,7 @@ static const char *advice(enum err code, int status, struct json body)
     if (status >= 300 && status < 400) {
         return "the server redirects, and redirects are not followed; set the endpoint's final URL";
     }
-    const char *of_server = advice_of_server(status, body);
+    const char *of_server = advice_of_server(status, body, message);
     return of_server ? of_server
                      : "the server refuses the request; check the endpoint's kind and settings";
 }
@@ -600,7 +611,7 @@ static void explain(int status, enum err code, struct json body, str message, st
 {
     struct buf text;
     buf_init(&text, ERROR_MSG_BYTES - 1);
-    buf_appendf(&text, "%s", advice(code, status, body));
+    buf_appendf(&text, "%s", advice(code, status, body, message));
     if (status >= 100 && status != 200) {
         buf_appendf(&text, "; HTTP %d", status);
     }
