@@ -402,6 +402,9 @@ static void finish(struct exchange *x)
     if (en) {
         entry_hide_key(en, &x->error);
         entry_heard(en, x->has_failed ? &x->error : NULL);
+        if (x->has_failed && x->error.code == ERR_NOT_FOUND) {
+            loads_doubt(en);
+        }
     }
     if (x->has_failed || x->transfer == 0) {
         retire(x);

@@ -360,6 +360,13 @@ static void glance(struct entry *en)
     wake_loads(en->upstream);
 }
 
+void loads_doubt(struct entry *en)
+{
+    if (en->e.ops->encode_running && !en->is_static && en->e.state == ENDPOINT_READY) {
+        glance(en);
+    }
+}
+
 bool upstream_confirm_loaded(struct upstream *u, uint64_t endpoint, str model)
 {
     struct entry *en = upstream_entry(u, endpoint);

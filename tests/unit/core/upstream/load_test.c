@@ -170,8 +170,8 @@ struct bed {
     struct server_connection *loading; /* a load that waits for its answer */
     size_t n_lists, n_loads, n_glances;
     unsigned n_changes;
-    bool is_done;
-    bool is_inside; /* a call that must not call back */
+    bool is_done, is_forgetful; /* of the model that it is asked */
+    bool is_inside;             /* a call that must not call back */
 };
 
 static void on_request(struct server_connection *c, str request, void *user)
@@ -189,7 +189,7 @@ static void on_request(struct server_connection *c, str request, void *user)
             server_reply(c, 200, "application/json", bed->running);
         }
     } else {
-        server_reply(c, 200, "application/x-ndjson", "text");
+        server_reply(c, bed->is_forgetful ? 404 : 200, "application/x-ndjson", "text");
     }
 }
 
@@ -591,6 +591,23 @@ static void loaded_model_is_confirmed_after_a_while(void **state)
     bed_end(&bed);
 }
 
+/* A server that has no such model any more is asked at once which ones are loaded. */
+static void refused_question_has_the_server_asked(void **state)
+{
+    (void)state;
+    struct bed bed;
+    bed_start(&bed, "a+");
+    bed.is_forgetful = true;
+    bed.running = "a";
+    (void)ask(&bed, "a");
+    wait_for(bed.loop, &bed.is_done);
+    assert_true(run_until(bed.loop, is_not_loaded, &bed));
+    assert_int_equal(bed.n_glances, 1);
+    load(&bed, "a"); /* at once */
+    assert_true(ep(&bed)->models[0].is_loading);
+    bed_end(&bed);
+}
+
 static void text_is_a_sign_of_life(void **state)
 {
     (void)state;
@@ -647,6 +664,7 @@ int main(void)
         cmocka_unit_test(loaded_model_is_asked_by_the_name_it_has_then),
         cmocka_unit_test(server_that_never_unloads_is_left_alone),
         cmocka_unit_test(loaded_model_is_confirmed_after_a_while),
+        cmocka_unit_test(refused_question_has_the_server_asked),
         cmocka_unit_test(text_is_a_sign_of_life),
         cmocka_unit_test(glance_without_an_answer_leaves_what_was_known),
     };
