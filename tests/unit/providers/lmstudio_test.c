@@ -26,7 +26,7 @@ static void probe_reads_the_list_of_the_newer_api(void **state)
     assert_false(m[1].is_loaded);
     assert_int_equal(m[1].loaded_as.len, 0);
     assert_int_equal(m[1].n_ctx, 262144);
-    assert_int_equal(m[2].abilities, 0); /* embeds */
+    assert_int_equal(m[2].abilities, 0);                    /* embeds */
     assert_int_equal(provider_named(KIND)->ports[0], 1234); /* found by itself */
     assert_int_equal(provider_named(KIND)->ports[1], 0);
 }
