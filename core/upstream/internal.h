@@ -55,9 +55,7 @@ struct entry {
     uint64_t probe_deadline_us;
     unsigned n_failures; /* looks in a row without an answer */
 
-    /* what the last look said of the server; struct probe's */
-    unsigned dialect;
-    bool is_static;
+    unsigned dialect; /* struct probe's, of the last look */
 
     /* load.c's: which models are loaded right now */
     struct model_info *models; /* e.models, to be written */

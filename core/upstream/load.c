@@ -362,7 +362,7 @@ static void glance(struct entry *en)
 
 void loads_doubt(struct entry *en)
 {
-    if (en->e.ops->encode_running && !en->is_static && en->e.state == ENDPOINT_READY) {
+    if (en->e.ops->encode_running && !en->e.is_static && en->e.state == ENDPOINT_READY) {
         glance(en);
     }
 }
@@ -371,7 +371,7 @@ bool upstream_confirm_loaded(struct upstream *u, uint64_t endpoint, str model)
 {
     struct entry *en = upstream_entry(u, endpoint);
     const struct model_info *m = en && en->e.ops->encode_running ? entry_model(en, model) : NULL;
-    if (!m || en->is_static || m->is_remote || !m->is_loaded ||
+    if (!m || en->e.is_static || m->is_remote || !m->is_loaded ||
         clock_now_us() - m->heard_us < HEARD_FRESH_US) {
         return true;
     }

@@ -245,7 +245,7 @@ static void publish_models(struct entry *en)
     en->e.version = str_sub(p->version, 0, VERSION_MAX_BYTES);
     en->e.n_slots = p->n_slots;
     en->dialect = p->dialect;
-    en->is_static = p->is_static;
+    en->e.is_static = p->is_static || !en->e.ops->encode_load;
     arena_release(&en->models_arena);
     en->models_arena = en->probe_arena;
     en->probe_arena = (struct arena){0};
