@@ -165,15 +165,18 @@ static void say_unfit(struct route *r, const struct endpoint *ep, const char *hi
     }
 }
 
-/* The model is the one, but its server has to load it first. */
+/* The model is the one, but its server has to load it first. One that failed before is sent for
+ * again only where no other preference can be. */
 static void take_unloaded(struct route *r, const struct endpoint *ep, const struct model_info *m)
 {
-    if (!r->needs_load) {
+    bool has_failed = m->load_error != NULL && !m->is_loading;
+    if (!r->needs_load || (r->load_failed && !has_failed)) {
         r->needs_load = true;
+        r->load_failed = has_failed;
         r->load_endpoint = ep->id;
         r->load_model = m->id;
     }
-    if (m->load_error != NULL && !m->is_loading) {
+    if (has_failed) {
         say(r, STR_FMT ": " STR_FMT " can't be loaded: %s", STR_ARG(ep->name), STR_ARG(m->id),
             m->load_error->msg);
     } else if (r->state == ROUTE_NONE) {

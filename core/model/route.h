@@ -42,6 +42,7 @@ struct route {
     bool is_remote;         /* text leaves this machine */
     bool needs_load;        /* a model that is preferred isn't loaded: upstream_load it */
     bool is_idle;           /* LOADING, but nobody has sent for the model yet */
+    bool load_failed;       /* it is to be tried again: the last load of it failed */
     uint64_t load_endpoint; /* id; where needs_load */
     str load_model;
     double loading;                /* 0..1, < 0 unknown */

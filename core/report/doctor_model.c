@@ -299,7 +299,7 @@ void doctor_check_context(struct doctor *d, const struct upstream *u, const stru
     if (m == NULL || r->role == ROLE_CHAT) {
         return;
     }
-    bool is_chosen_at_load = e->ops->encode_load != NULL;
+    bool is_chosen_at_load = e->ops->encode_load != NULL && !e->is_static;
     uint64_t has = o->n_ctx > 0 ? o->n_ctx : is_chosen_at_load ? m->loaded_ctx : m->n_ctx;
     uint64_t needs = window_tokens(r, s, o);
     if (has == 0) {

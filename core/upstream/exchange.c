@@ -197,6 +197,12 @@ static void start_transfer(struct exchange *x, struct entry *en, const struct ex
     generate.thinks = model && (model->abilities & MODEL_THINKS);
     generate.keep_s = x->upstream->keep_s;
     generate.n_ctx = entry_n_ctx(en, generate.model);
+    generate.loaded_as = model ? model->loaded_as : STR("");
+    generate.dialect = en->dialect;
+    if (en->e.ops->capabilities & PROVIDER_TELLS_MODEL) {
+        str called = generate.loaded_as.len > 0 ? generate.loaded_as : generate.model;
+        x->decoder.model = arena_dup(&x->arena, called);
+    }
     if (en->e.ops->encode_load) {
         x->model = arena_dup(&x->arena, generate.model);
     }
@@ -411,6 +417,9 @@ static void finish(struct exchange *x)
     if (en) {
         entry_hide_key(en, &x->error);
         entry_heard(en, x->has_failed ? &x->error : NULL);
+        if (x->has_failed && x->error.code == ERR_NOT_FOUND) {
+            loads_doubt(en);
+        }
     }
     if (x->has_failed || x->transfer == 0) {
         retire(x);

@@ -57,6 +57,8 @@ struct entry {
     uint64_t probe_deadline_us;
     unsigned n_failures; /* looks in a row without an answer */
 
+    unsigned dialect; /* struct probe's, of the last look */
+
     /* load.c's: which models are loaded right now */
     struct model_info *models; /* e.models, to be written */
     uint64_t glance;           /* the transfer that asks; 0: none */
@@ -144,6 +146,8 @@ struct model_info *entry_model(const struct entry *en, str id); /* NULL where th
 void entry_heard_model(struct entry *en, str model);
 /* Writes what is known of loads into the models, which are new. */
 void loads_mark(struct entry *en);
+/* The server has no such model, or not any more: asks which ones are loaded. */
+void loads_doubt(struct entry *en);
 void loads_glance_stop(struct entry *en);
 void loads_forget(struct upstream *u, uint64_t endpoint); /* it is gone */
 void loads_destroy(struct upstream *u);

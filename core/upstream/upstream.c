@@ -228,7 +228,8 @@ void upstream_refresh(struct upstream *u)
     uint64_t now_us = clock_now_us();
     for (size_t i = 0; i < u->n_entries; i++) {
         struct entry *en = u->entries[i];
-        bool may_differ = en->e.state == ENDPOINT_READY && en->e.ops->encode_load;
+        bool may_differ =
+            en->e.state == ENDPOINT_READY && en->e.ops->encode_load && !en->e.is_static;
         if (u->may_probe && may_differ && now_us - en->probed_us >= PROBE_REFRESH_US) {
             probe_start(en);
         }

@@ -36,6 +36,8 @@ struct endpoint { /* read-only for everybody else */
     str origin, base_path; /* empty for the predictor */
     enum tier tier;
     bool is_discovered;
+    bool is_static; /* everything it has is loaded, for as long as the server runs: also of a kind
+                     * that could load (encode_load) */
     enum endpoint_state state;
     struct error error; /* why it is down or blocked */
     double loading;     /* 0..1 while loading, < 0 unknown */

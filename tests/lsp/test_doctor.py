@@ -178,7 +178,7 @@ def test_other_kind_of_server(examine, good):
     code, found = examine(endpoint(good.url, kind="ollama"))
     assert code == 1 and "kind" in found["endpoint.other_dialect"]["next"]
     code, found = examine(endpoint(good.url, kind="nonsuch"))
-    assert code == 1 and "llamacpp, ollama, openai" in found["endpoint.kind"]["finding"]
+    assert code == 1 and "llamacpp, ollama, lmstudio, openai" in found["endpoint.kind"]["finding"]
 
 
 def test_server_that_says_nothing(examine):
