@@ -6,7 +6,8 @@ static enum outcome of_status(int status)
     if (status == 408 || status == 425 || status == 429 || status == 503 || status == 529) {
         return OUTCOME_OVERLOAD;
     }
-    return status >= 500 ? OUTCOME_SERVER : OUTCOME_PERMANENT;
+    bool is_unable = status == 501 || status == 505; /* and will be the next time */
+    return status >= 500 && !is_unable ? OUTCOME_SERVER : OUTCOME_PERMANENT;
 }
 
 enum outcome outcome_of(const struct error *error)
