@@ -255,6 +255,13 @@ void breaker_resume(struct breaker *b, uint64_t now_us)
     }
 }
 
+void breaker_trip(struct breaker *b, uint64_t now_us, double dice)
+{
+    if (b->state == BREAKER_CLOSED || b->state == BREAKER_HALF_OPEN) {
+        open_up(b, now_us, dice);
+    }
+}
+
 void breaker_block(struct breaker *b)
 {
     if (b->state != BREAKER_BLOCKED) {

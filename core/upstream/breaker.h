@@ -79,9 +79,11 @@ void breaker_alive(struct breaker *b);
 /* The machine slept (the caller saw its clocks part by more than 5 s), or the network changed:
  * what was learned before is no longer true. */
 void breaker_resume(struct breaker *b, uint64_t now_us);
-/* Key or certificate refused, or no such model. */
+/* OPEN at once, whatever was counted: what is asked for isn't there. */
+void breaker_trip(struct breaker *b, uint64_t now_us, double dice);
+/* Key or certificate refused. */
 void breaker_block(struct breaker *b);
-/* The configuration changed, or the model is listed again. Nothing where it isn't blocked. */
+/* The configuration changed. Nothing where it isn't blocked. */
 void breaker_unblock(struct breaker *b, uint64_t now_us);
 
 /* When OPEN ends or the trial's slot is freed; CLOCK_NEVER where time alone changes nothing. */

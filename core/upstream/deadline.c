@@ -205,9 +205,10 @@ static uint64_t load_span_us(const struct deadline *d)
     double us =
         d->n_bytes > 0 ? (LOAD_EXTRA_S + d->n_bytes / LOADS_BYTES) * 1e6 : LOAD_UNKNOWN_S * 1e6;
     if (d->load) {
-        bool is_known = sketch_count(d->load) >= SAMPLES_ENOUGH;
+        /* Where the size is known it stays the least: what was quick had been read before. */
+        bool may_shrink = sketch_count(d->load) >= SAMPLES_ENOUGH && d->n_bytes <= 0;
         double seen_us = learned_us(d->load);
-        us = is_known || seen_us > us ? seen_us : us;
+        us = may_shrink || seen_us > us ? seen_us : us;
     }
     return clamp_us(plus_half(us) * growth(d), ranges[0][DEADLINE_LOAD].span);
 }

@@ -55,7 +55,8 @@ static uint64_t eager_us(const struct health *h, double dice)
 
 static uint64_t patient_us(const struct health *h, double dice)
 {
-    unsigned shift = h->n_vain_looks < 5 ? h->n_vain_looks : 5;
+    unsigned n_before = h->n_vain_looks > 0 ? h->n_vain_looks - 1 : 0;
+    unsigned shift = n_before < 5 ? n_before : 5;
     uint64_t us = BACKOFF_US << shift;
     us = us < BACKOFF_MAX_US ? us : BACKOFF_MAX_US;
     return (uint64_t)((double)us * (0.8 + 0.4 * dice));

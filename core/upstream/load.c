@@ -251,6 +251,7 @@ static void succeed(struct load *l, struct entry *en)
     log_info(LOG_UPSTREAM, "load: endpoint=%llu model=%s took=%llums",
              (unsigned long long)l->endpoint, LOG_SAFE(buf_str(&l->model)),
              (unsigned long long)(clock_now_us() - l->began_us) / 1000);
+    guard_loaded(en->guard, buf_str(&l->model), clock_now_us() - l->began_us, false);
     if (m) {
         m->is_loaded = true;
         m->heard_us = clock_now_us();

@@ -315,6 +315,24 @@ static void late_results_of_another_era_say_nothing(void **state)
     assert_int_equal(b.state, BREAKER_HALF_OPEN);
 }
 
+static void what_is_not_there_opens_at_once(void **state)
+{
+    (void)state;
+    struct breaker b;
+    breaker_init(&b, &near);
+    breaker_trip(&b, 1, 0.5);
+    assert_int_equal(b.state, BREAKER_OPEN);
+    uint64_t until_us = b.open_until_us;
+    breaker_trip(&b, 2, 0.5);
+    assert_int_equal(b.open_until_us, until_us);
+    assert_int_not_equal(admit(&b, until_us), 0);
+    breaker_trip(&b, until_us, 0.5);
+    assert_int_equal(b.open_until_us - until_us, MS_TO_US(1000));
+    breaker_block(&b);
+    breaker_trip(&b, until_us, 0.5);
+    assert_int_equal(b.state, BREAKER_BLOCKED);
+}
+
 /* -- blocked -- */
 
 static void blocked_stays_until_it_is_unblocked(void **state)
@@ -659,6 +677,7 @@ int main(void)
         cmocka_unit_test(one_trial_at_a_time_and_a_cancelled_one_frees_its_slot),
         cmocka_unit_test(trial_that_nobody_ends_loses_its_slot_and_its_say),
         cmocka_unit_test(late_results_of_another_era_say_nothing),
+        cmocka_unit_test(what_is_not_there_opens_at_once),
         cmocka_unit_test(blocked_stays_until_it_is_unblocked),
         cmocka_unit_test(random_events_agree_with_the_reference),
         cmocka_unit_test(every_state_has_an_exit),
