@@ -192,6 +192,9 @@ static const char *objection(const struct retry_failure *f)
     if (f->is_forbidden) {
         return "the server doesn't want it";
     }
+    if (f->has_after && f->after_us > RETRY_AFTER_MAX_US) {
+        return "the server wants to be left alone for longer than anybody waits";
+    }
     if (!f->is_explicit && (f->has_left || f->n_made > 1)) {
         return "the next keystroke asks anyway";
     }

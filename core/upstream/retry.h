@@ -54,7 +54,7 @@ struct retry_failure { /* of the attempt that has just ended */
     bool has_left;        /* the request may have reached the application */
     bool is_forbidden;    /* the server said: x-should-retry: false */
     bool has_after;       /* it said when: `after_us` */
-    uint64_t after_us;    /* from now; not clamped */
+    uint64_t after_us;    /* from now; not clamped: longer than the most isn't waited for */
     uint64_t deadline_us; /* absolute, of the whole call; CLOCK_NEVER: none */
     uint64_t expected_us; /* what an answer usually takes to begin; 0: unknown */
 };

@@ -269,6 +269,9 @@ static void server_that_says_when_is_taken_at_its_word(void **state)
     assert_true(decide(f, 0) == CLOCK_NEVER); /* fails at once instead of waiting in vain */
     f.after_us = 0;
     assert_int_equal(decide(f, 0), 1000);
+    f.deadline_us = CLOCK_NEVER;
+    f.after_us = SEC_TO_US(61);
+    assert_true(decide(f, 0) == CLOCK_NEVER);
 }
 
 static void budget_stops_retries_when_much_fails(void **state)
@@ -320,8 +323,9 @@ static bool may_retry(const struct retry_failure *f, double tokens, uint64_t at_
     bool is_in_time = f->deadline_us == CLOCK_NEVER || at_us + f->expected_us < f->deadline_us;
     bool has_tries = f->is_explicit ? f->n_made < 1 + f->n_retries
                                     : f->n_made == 1 && f->n_retries > 0 && !f->has_left;
-    return is_retryable && !f->has_shown && !f->is_forbidden && has_tries && is_in_time &&
-           tokens > 5.05;
+    bool is_patient = !f->has_after || f->after_us <= SEC_TO_US(60);
+    return is_retryable && is_patient && !f->has_shown && !f->is_forbidden && has_tries &&
+           is_in_time && tokens > 5.05;
 }
 
 static uint64_t plain_pause_us(const struct retry_failure *f, double dice)
