@@ -222,6 +222,22 @@ static void plan_call(struct exchange *x, struct entry *en, const struct exchang
     }
 }
 
+/* When waiting for text is over at the latest. */
+static uint64_t latest_us(const struct exchange *x)
+{
+    return x->first_token_us < x->total_us ? x->first_token_us : x->total_us;
+}
+
+/* A keystroke's call that nobody would take is given up before any work is done for it. */
+static bool is_known_to_fail(struct exchange *x, struct entry *en)
+{
+    uint64_t now_us = clock_now_us();
+    return !x->call.is_explicit && en->e.state != ENDPOINT_BLOCKED &&
+           guard_wait_us(en->guard, now_us) == 0 &&
+           !guard_would_admit(en->guard, x->guarded, now_us) &&
+           guard_admit(en->guard, x->guarded, &x->call, now_us, latest_us(x), &x->error) != ERR_OK;
+}
+
 static void start_transfer(struct exchange *x, struct entry *en, const struct exchange_spec *spec)
 {
     struct generate generate = spec->generate;
@@ -237,6 +253,10 @@ static void start_transfer(struct exchange *x, struct entry *en, const struct ex
         x->model = x->guarded;
     }
     plan_call(x, en, spec, model);
+    if (is_known_to_fail(x, en)) {
+        fail_soon(x);
+        return;
+    }
     http_request_init(&x->request);
     if (en->e.ops->encode(&generate, &x->request, &x->error) != ERR_OK) {
         fail_soon(x);
@@ -246,12 +266,6 @@ static void start_transfer(struct exchange *x, struct entry *en, const struct ex
     x->decoder.ops = en->e.ops;
     x->decoder.sink = (struct decode_sink){on_text, on_decoded_end, on_decoded_error, x};
     send_request(x, en);
-}
-
-/* When waiting for text is over at the latest. */
-static uint64_t latest_us(const struct exchange *x)
-{
-    return x->first_token_us < x->total_us ? x->first_token_us : x->total_us;
 }
 
 static void wait_until(struct exchange *x, uint64_t at_us)

@@ -435,6 +435,45 @@ static void refusing_costs_next_to_nothing(void **state)
     guard_destroy(g);
 }
 
+/* The whole way of a keystroke's exchange with an endpoint whose breaker is open. */
+static void keystroke_to_a_dead_endpoint_costs_next_to_nothing(void **state)
+{
+    (void)state;
+    struct fixture f;
+    enum { N = 200 };
+    setup_with(&f, 0, EXCHANGE_TYPING);
+    f.n_bad = ALWAYS;
+    f.bad_raw = ANSWER_500;
+    while (upstream_would_admit(f.upstream, first(&f)->id, STR(""))) {
+        exchange(&f);
+    }
+    char *prefix = xmalloc(16 * KIB);
+    memset(prefix, 'x', 16 * KIB);
+    struct exchange_spec spec = {
+        .endpoint = first(&f)->id,
+        .generate = {.shape = GENERATE_INFILL, .prefix = str_of(prefix, 16 * KIB)},
+        .first_token_us = CLOCK_NEVER,
+        .total_us = CLOCK_NEVER};
+    struct exchange_sink sink = {on_text, on_done, &f.call};
+    uint64_t n_fills = f.n_fills, from_us = clock_now_us();
+    for (int i = 0; i < N; i++) {
+        buf_release(&f.call.text);
+        f.call = (struct call){.f = &f};
+        buf_init(&f.call.text, KIB);
+        f.call.id = exchange_start(f.upstream, &spec, &sink);
+        f.call.is_started = true;
+        while (!f.call.is_done) {
+            run_turns(f.loop, 1);
+        }
+        assert_true(f.call.has_failed);
+    }
+    print_message("a refused exchange from start to end: %.1f us on average\n",
+                  (double)(clock_now_us() - from_us) / N);
+    assert_true(f.n_fills - n_fills <= 2); /* trials, where half a second went by */
+    xfree(prefix);
+    teardown(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -455,6 +494,7 @@ int main(void)
         cmocka_unit_test(learned_deadline_ends_what_hangs),
         cmocka_unit_test(server_that_comes_back_is_noticed_while_somebody_types),
         cmocka_unit_test(refusing_costs_next_to_nothing),
+        cmocka_unit_test(keystroke_to_a_dead_endpoint_costs_next_to_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
