@@ -113,6 +113,8 @@ static void set_state(struct exchange *x, enum exchange_state state)
 uint64_t exchange_start(struct upstream *u, const struct exchange_spec *spec,
                         const struct exchange_sink *sink)
 {
+    upstream_note_clocks(u, clock_now_us(), clock_wall_us());
+    upstream_want(u);
     struct entry *en = upstream_entry(u, spec->endpoint);
     struct exchange *x = xcalloc(1, sizeof *x);
     x->id = ++u->last_exchange_id;
@@ -135,7 +137,6 @@ uint64_t exchange_start(struct upstream *u, const struct exchange_spec *spec,
     } else {
         start_transfer(x, en, spec);
     }
-    upstream_want(u);
     wake_deadlines(u);
     return x->id;
 }

@@ -81,12 +81,17 @@ struct upstream {
     struct load *loads;         /* a list: loads under way, and those that failed */
     struct settings *settings;  /* a reference; NULL until upstream_configure */
     uint64_t keep_s;            /* residency.modelTtl */
+    uint64_t clock_offset_us;   /* of the wall clock from the monotonic one; 0: not compared yet */
     struct upstream_stats stats;
 };
 
 /* upstream.c */
 /* Somebody is at work: what is down is looked at more often. */
 void upstream_want(struct upstream *u);
+/* Compares the clocks with how they stood the last time: where the wall clock has run on by more
+ * than 5 s while the other stood still, the machine has slept, or was told another time, which
+ * does no harm. Then upstream_resume. */
+void upstream_note_clocks(struct upstream *u, uint64_t now_us, uint64_t wall_us);
 void upstream_changed(struct upstream *u);     /* on_change in a later turn */
 void upstream_show(struct upstream *u);        /* rebuilds `shown` */
 void upstream_wake_probes(struct upstream *u); /* re-arms the timer for the next look */

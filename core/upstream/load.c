@@ -388,6 +388,10 @@ void loads_on_deadline(struct upstream *u)
         error_set(&why, ERR_TIMEOUT, "it wasn't loaded after %u minutes",
                   (unsigned)(LOAD_TOTAL_US / SEC_TO_US(60)));
         http_cancel(u->http, l->transfer);
+        const struct entry *en = upstream_entry(u, l->endpoint);
+        if (en) {
+            guard_loaded(en->guard, buf_str(&l->model), now_us - l->began_us, true);
+        }
         fail(l, &why);
         tell(u, l->endpoint);
     }

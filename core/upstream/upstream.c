@@ -13,6 +13,7 @@
 #include "core/base/log.h"
 
 #define PORTS_MAX 64u
+#define SLEPT_US  SEC_TO_US(5)
 
 static void on_probe_timeout(void *user);
 static void on_deadline_timeout(void *user);
@@ -242,6 +243,8 @@ void upstream_probe(struct upstream *u)
 void upstream_refresh(struct upstream *u)
 {
     uint64_t now_us = clock_now_us();
+    upstream_note_clocks(u, now_us, clock_wall_us());
+    upstream_want(u);
     for (size_t i = 0; i < u->n_entries; i++) {
         struct entry *en = u->entries[i];
         bool may_differ = en->e.state == ENDPOINT_READY && en->e.ops->encode_load;
@@ -270,6 +273,17 @@ void upstream_want(struct upstream *u)
     if (is_sooner) {
         upstream_wake_probes(u);
     }
+}
+
+void upstream_note_clocks(struct upstream *u, uint64_t now_us, uint64_t wall_us)
+{
+    uint64_t offset_us = wall_us - now_us; /* may wrap: differences are what counts */
+    int64_t drift_us = (int64_t)(offset_us - u->clock_offset_us);
+    if (u->clock_offset_us != 0 && drift_us > (int64_t)SLEPT_US) {
+        log_info(LOG_UPSTREAM, "clocks: %lld ms were slept through", (long long)drift_us / 1000);
+        upstream_resume(u);
+    }
+    u->clock_offset_us = offset_us;
 }
 
 void upstream_resume(struct upstream *u)

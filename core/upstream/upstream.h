@@ -80,7 +80,8 @@ void upstream_load(struct upstream *u, uint64_t endpoint, str model);
  * nothing was heard of it for 20 s the server is asked first: false, and on_change follows. */
 bool upstream_confirm_loaded(struct upstream *u, uint64_t endpoint, str model);
 /* Looks again, at most every 10 s, at endpoints that are ready and whose list of models may have
- * changed: a person who misses one gets it meanwhile. */
+ * changed: a person who misses one gets it meanwhile. Those that are down are looked at more often
+ * for a minute, too. */
 void upstream_refresh(struct upstream *u);
 
 /* -- what is known of how they do -- */
@@ -97,7 +98,8 @@ struct upstream_pace {                   /* of a model at an endpoint, for peopl
     uint64_t first_us, gap_us, total_us; /* how long typing would wait for it, of 8 KiB of prompt */
 };
 struct upstream_pace upstream_pace(const struct upstream *u, uint64_t endpoint, str model);
-/* The machine has slept or changed its network, so what failed before may work now. */
+/* The network changed, say, so that what failed before may work now. That the machine has slept is
+ * found out at the next exchange. */
 void upstream_resume(struct upstream *u);
 
 /* -- exchanges -- */

@@ -4,6 +4,7 @@
 
 #include "core/base/limits.h"
 #include "core/upstream/guard.h"
+#include "core/upstream/internal.h"
 
 #define ANSWER_500 "HTTP/1.1 500 X\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nwrong"
 #define ANSWER_429(header)                                                                         \
@@ -394,6 +395,36 @@ static void server_that_comes_back_is_noticed_while_somebody_types(void **state)
     teardown(&f);
 }
 
+static const char *breaker_word(struct fixture *f)
+{
+    return upstream_pace(f->upstream, first(f)->id, STR("")).breaker;
+}
+
+static void sleep_of_the_machine_gives_everybody_another_chance(void **state)
+{
+    (void)state;
+    struct fixture f;
+    uint64_t now_us = clock_now_us(), wall_us = clock_wall_us();
+    setup_with(&f, 0, EXCHANGE_TYPING);
+    f.n_bad = ALWAYS;
+    f.bad_raw = ANSWER_500;
+    while (upstream_would_admit(f.upstream, first(&f)->id, STR(""))) {
+        exchange(&f);
+    }
+    for (int i = 0; i < 50; i++) { /* time passes, and the clocks don't quite agree */
+        now_us += SEC_TO_US(3600);
+        wall_us += SEC_TO_US(3604);
+        upstream_note_clocks(f.upstream, now_us, wall_us);
+        assert_string_equal(breaker_word(&f), "open");
+    }
+    wall_us -= SEC_TO_US(86400); /* somebody sets the clock back */
+    upstream_note_clocks(f.upstream, now_us, wall_us);
+    assert_string_equal(breaker_word(&f), "open");
+    upstream_note_clocks(f.upstream, now_us + 1, wall_us + SEC_TO_US(8 * 3600));
+    assert_string_equal(breaker_word(&f), "half-open");
+    teardown(&f);
+}
+
 /* -- cost -- */
 
 static void refusing_costs_next_to_nothing(void **state)
@@ -493,6 +524,7 @@ int main(void)
         cmocka_unit_test(destroy_between_attempts_is_silent),
         cmocka_unit_test(learned_deadline_ends_what_hangs),
         cmocka_unit_test(server_that_comes_back_is_noticed_while_somebody_types),
+        cmocka_unit_test(sleep_of_the_machine_gives_everybody_another_chance),
         cmocka_unit_test(refusing_costs_next_to_nothing),
         cmocka_unit_test(keystroke_to_a_dead_endpoint_costs_next_to_nothing),
     };
