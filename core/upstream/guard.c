@@ -298,7 +298,9 @@ void guard_end(struct guard *g, str model, struct guard_call *c, const struct gu
         retry_gate_close(&g->gate, c->after_us, now_us);
     }
     bool is_warm = c->n_pieces > 0 && !c->about.is_cold;
-    health_hear(&g->health, outcome, is_warm ? c->first_us - c->sent_us : 0, now_us, throw_dice());
+    bool is_hanging = is_late && outcome == OUTCOME_LOCAL; /* somebody is there */
+    health_hear(&g->health, is_hanging ? OUTCOME_SERVER : outcome,
+                is_warm ? c->first_us - c->sent_us : 0, now_us, throw_dice());
     learn(m, c, end, is_late, now_us);
 }
 
