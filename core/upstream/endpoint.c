@@ -38,6 +38,7 @@ static struct entry *entry_create(struct upstream *u)
     en->e.loading = -1;
     en->e.next_probe_us = CLOCK_NEVER;
     en->probe_deadline_us = CLOCK_NEVER;
+    en->guard = guard_create(true);
     buf_init(&en->body, HTTP_MAX_BODY_BYTES);
     return en;
 }
@@ -50,6 +51,7 @@ void entry_destroy(struct entry *en)
         explicit_bzero(en->key, en->key_len);
     }
     xfree(en->key);
+    guard_destroy(en->guard);
     buf_release(&en->body);
     arena_release(&en->probe_arena);
     arena_release(&en->models_arena);
@@ -132,6 +134,8 @@ static void set_reach(struct entry *en)
     en->target.base_path = en->e.base_path;
     en->target.is_loopback_only = en->e.tier == TIER_LOOPBACK;
     en->target.connect_timeout_ms = en->e.tier == TIER_LOOPBACK ? 1000 : 3000;
+    guard_destroy(en->guard);
+    en->guard = guard_create(en->e.tier == TIER_LOOPBACK);
 }
 
 struct entry *entry_create_configured(struct upstream *u, const struct endpoint_settings *s,
@@ -207,22 +211,12 @@ void entry_set_state(struct entry *en, enum endpoint_state state)
     upstream_changed(en->upstream);
 }
 
-/* From 5 s doubling to a minute, a fifth more or less so that many programs don't ask at once. */
-static uint64_t backoff_us(unsigned n_failures)
-{
-    uint16_t dice;
-    uint64_t us = PROBE_BACKOFF_US << (n_failures > 4 ? 4 : n_failures);
-    us = us < PROBE_MAX_BACKOFF_US ? us : PROBE_MAX_BACKOFF_US;
-    random_bytes(&dice, sizeof dice);
-    return us * 4 / 5 + us * 2 / 5 * dice / UINT16_MAX;
-}
-
 void entry_down(struct entry *en, const struct error *why)
 {
+    bool is_stranger = why->code == ERR_PROTOCOL;
     en->e.error = *why;
     en->e.loading = -1;
-    en->e.next_probe_us = clock_now_us() + backoff_us(en->n_failures);
-    en->n_failures++;
+    en->e.next_probe_us = guard_looked(en->guard, false, is_stranger, clock_now_us());
     entry_set_state(en, ENDPOINT_DOWN);
 }
 
@@ -231,6 +225,7 @@ void entry_block(struct entry *en, const struct error *why)
     en->e.error = *why;
     en->e.loading = -1;
     en->e.next_probe_us = CLOCK_NEVER;
+    guard_block(en->guard);
     entry_set_state(en, ENDPOINT_BLOCKED);
 }
 

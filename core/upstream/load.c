@@ -264,6 +264,7 @@ static void finish(struct load *l, struct entry *en)
     log_info(LOG_UPSTREAM, "load: endpoint=%llu model=%s took=%llums",
              (unsigned long long)l->endpoint, LOG_SAFE(buf_str(&l->model)),
              (unsigned long long)(clock_now_us() - l->began_us) / 1000);
+    guard_loaded(en->guard, buf_str(&l->model), clock_now_us() - l->began_us, false);
     if (m) {
         m->is_loaded = true;
         m->heard_us = clock_now_us();
@@ -478,6 +479,10 @@ void loads_on_deadline(struct upstream *u)
         error_set(&why, ERR_TIMEOUT, "it wasn't loaded after %u minutes",
                   (unsigned)(LOAD_TOTAL_US / SEC_TO_US(60)));
         http_cancel(u->http, l->transfer);
+        const struct entry *en = upstream_entry(u, l->endpoint);
+        if (en) {
+            guard_loaded(en->guard, buf_str(&l->model), now_us - l->began_us, true);
+        }
         fail(l, &why);
         tell(u, l->endpoint);
     }

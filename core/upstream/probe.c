@@ -324,7 +324,7 @@ static void conclude_ready(struct entry *en)
 {
     show_found(en);
     publish_models(en);
-    en->n_failures = 0;
+    (void)guard_looked(en->guard, true, false, clock_now_us());
     en->e.loading = -1;
     en->e.error = (struct error){0};
     entry_set_state(en, ENDPOINT_READY);
@@ -334,7 +334,7 @@ static void conclude_ready(struct entry *en)
 static void conclude_loading(struct entry *en)
 {
     show_found(en);
-    en->n_failures = 0;
+    (void)guard_looked(en->guard, true, false, clock_now_us());
     en->e.loading = en->probe.loading;
     error_set(&en->e.error, ERR_LOADING, STR_FMT " is loading its model", STR_ARG(en->e.name));
     en->e.next_probe_us = clock_now_us() + PROBE_LOADING_US;

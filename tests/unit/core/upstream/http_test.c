@@ -231,6 +231,41 @@ static void identities_never_share_a_connection(void **state)
     teardown(&f);
 }
 
+static bool has_two(void *user)
+{
+    return ((struct fixture *)user)->server.n_connections == 2;
+}
+
+static bool has_three(void *user)
+{
+    return ((struct fixture *)user)->server.n_connections == 3;
+}
+
+static void connections_are_no_more_than_told(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct call calls[3] = {{0}};
+    setup(&f);
+    f.must_stay_silent = true;
+    http_set_connections(f.http, 2);
+    for (int i = 0; i < 3; i++) {
+        calls[i].fixture = &f;
+        start(&f, &calls[i]);
+    }
+    assert_true(run_until(f.loop, has_two, &f));
+    run_turns(f.loop, 20);
+    assert_int_equal(f.server.n_connections, 2);
+    http_cancel(f.http, calls[0].id); /* the one that waits takes its place */
+    assert_true(run_until(f.loop, has_three, &f));
+    for (int i = 0; i < 3; i++) {
+        http_cancel(f.http, calls[i].id);
+        assert_int_equal(calls[i].n_done, 0);
+        buf_release(&calls[i].body);
+    }
+    teardown(&f);
+}
+
 static void headers_of_the_endpoint_are_sent(void **state)
 {
     (void)state;
@@ -681,6 +716,7 @@ int main(void)
         cmocka_unit_test(connection_is_kept_for_the_next_request),
         cmocka_unit_test(connection_that_died_meanwhile_is_replaced),
         cmocka_unit_test(identities_never_share_a_connection),
+        cmocka_unit_test(connections_are_no_more_than_told),
         cmocka_unit_test(headers_of_the_endpoint_are_sent),
         cmocka_unit_test(redirects_lead_nowhere),
         cmocka_unit_test(head_says_where_to_and_when),
