@@ -840,7 +840,7 @@ struct engine_status engine_status(struct engine *e)
         s.mood = r->is_idle ? MOOD_NORMAL : MOOD_LOADING;
         break;
     case ROUTE_NONE:
-        s.mood = MOOD_WARNING;
+        s.mood = r->wants_embedded ? MOOD_NORMAL : MOOD_WARNING;
         s.model = r->allows_embedded ? STR("embedded") : STR("");
         break;
     }

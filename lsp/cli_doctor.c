@@ -119,10 +119,10 @@ static void show_end(const struct checkup *c)
         struct json_writer w = json_writer(&out);
         doctor_write_json(c->doctor, &w);
     } else if (n_fail > 0) {
-        buf_appendf(&out, "\nCompleting while typing doesn't work: %zu FAIL, %zu warn.", n_fail,
+        buf_appendf(&out, "\nNo model completes what you type: %zu FAIL, %zu warn.", n_fail,
                     n_warn);
     } else if (n_warn > 0) {
-        buf_appendf(&out, "\nCompleting while typing works; %zu thing%s to look at.", n_warn,
+        buf_appendf(&out, "\nA model completes what you type; %zu thing%s to look at.", n_warn,
                     n_warn == 1 ? "" : "s");
     } else {
         buf_append(&out, STR("\nEverything is ok."));
@@ -165,6 +165,16 @@ static void examine_kinds(struct checkup *c)
     }
 }
 
+/* Whether typing is to be served by anything but the predictor. */
+static bool wants_model(const struct settings *s)
+{
+    bool wants = s->n_models_inline == 0;
+    for (size_t i = 0; i < s->n_models_inline; i++) {
+        wants = wants || !str_eq(s->models_inline[i], STR("embedded"));
+    }
+    return wants;
+}
+
 static void examine_endpoints(struct checkup *c)
 {
     struct cli_room *room = &c->room;
@@ -175,7 +185,7 @@ static void examine_endpoints(struct checkup *c)
         cli_room_wait(room, LOADING_MS, has_loaded, NULL);
     }
     struct route r = inventory_route(room->upstream, room->settings, ROLE_INLINE);
-    bool is_needed = r.state == ROUTE_NONE;
+    bool is_needed = r.state == ROUTE_NONE && wants_model(room->settings);
     examine_kinds(c);
     for (size_t i = 0; i < upstream_count(room->upstream); i++) {
         const struct endpoint *e = upstream_endpoint(room->upstream, i);
@@ -184,7 +194,7 @@ static void examine_endpoints(struct checkup *c)
         }
     }
     if (room->settings->n_endpoints == 0) {
-        doctor_check_ports(c->doctor, room->upstream);
+        doctor_check_ports(c->doctor, room->upstream, is_needed);
     }
     const char *proxies[CHECKUP_PROXIES_MAX];
     checkup_proxies(proxies);
@@ -315,6 +325,7 @@ int cli_doctor(int argc, char **argv)
     terminal_size(&c.columns, &rows);
     c.shows_progress = isatty(STDERR_FILENO) == 1;
     struct doctor_options parts = {.get_command = cli_advise_get,
+                                   .can_run = cli_can_run,
                                    .memory = hardware_memory(),
                                    .providers = provider_table,
                                    .now_s = (int64_t)(clock_wall_us() / SEC_TO_US(1))};

@@ -162,19 +162,20 @@ static void put_endpoint(struct models *m, const struct endpoint *e)
     terminal_append(&m->out, e->name, &column, 400);
     style(m, TERMINAL_PLAIN);
     buf_append(&m->out, STR(": "));
+    column += 2 + terminal_width(buf_str(&line), 0);
     style(m, e->state == ENDPOINT_READY ? TERMINAL_GREEN : TERMINAL_BOLD);
     buf_append(&m->out, buf_str(&line));
     style(m, TERMINAL_PLAIN);
     buf_clear(&line);
-    buf_appendf(&line, ", %s at " STR_FMT STR_FMT ", %s", e->ops->kind, STR_ARG(e->origin),
+    buf_appendf(&line, "%s at " STR_FMT STR_FMT ", %s", e->ops->kind, STR_ARG(e->origin),
                 STR_ARG(e->base_path), tier_name(e->tier));
     if (e->version.len > 0) {
         buf_appendf(&line, ", version " STR_FMT, STR_ARG(e->version));
     }
     buf_append(&line, e->is_discovered ? STR(", found by itself") : STR(""));
-    column = 0;
-    terminal_append(&m->out, buf_str(&line), &column, UINT32_MAX);
-    buf_append_char(&m->out, '\n');
+    bool fits = column + 2 + terminal_width(buf_str(&line), 0) <= m->columns;
+    buf_append(&m->out, fits ? STR(", ") : STR("\n    "));
+    put_text(m, buf_str(&line), MODEL_INDENT);
     if (e->state != ENDPOINT_READY && e->error.msg[0] != '\0') {
         buf_append(&m->out, STR("    "));
         put_text(m, str_from(e->error.msg), MODEL_INDENT);

@@ -134,6 +134,8 @@ void cli_room_init_bare(struct cli_room *room, const char *config)
     room->root = arena_dup(&room->arena, find_root(folder));
     cli_settings_read(&room->read, config, room->root);
     room->settings = settings_ref(room->read.whole);
+    /* Nobody has seen this snapshot yet. Leaving would break a load off that nobody asked for. */
+    room->settings->residency_preload = false;
 }
 
 static bool is_excluded(str path, void *user)

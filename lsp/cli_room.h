@@ -33,7 +33,8 @@ struct cli_room {
  * CLI_OK, or CLI_FAILED after a message: missing, no regular file, too large, not UTF-8,
  * excluded. */
 int cli_room_init(struct cli_room *room, const char *file, const char *config);
-/* Reads the settings of the current folder, and prints nothing: room->read has the problems. */
+/* Reads the settings of the current folder, and prints nothing: room->read has the problems. No
+ * model will be loaded unasked. */
 void cli_room_init_bare(struct cli_room *room, const char *config);
 /* Starts the parts and looks for engines; no document is open, nothing is learned. */
 void cli_room_start(struct cli_room *room);

@@ -28,7 +28,7 @@
     extern const char name##_begin[], name##_end[]
 
 SNIPPET(snippet_nvim, "editors/nvim/crucible.lua");
-SNIPPET(snippet_emacs, "editors/emacs/crucible.el");
+SNIPPET(snippet_emacs, "editors/emacs/snippet.el");
 SNIPPET(snippet_helix, "editors/helix/languages.toml");
 
 static const struct {

@@ -22,8 +22,7 @@ static const struct open_document *document_of(const struct task *t)
     return documents_find(t->session->documents, t->document);
 }
 
-enum err edits_make(struct task *t, const struct open_document *doc, str answer,
-                    struct error *why)
+enum err edits_make(struct task *t, const struct open_document *doc, str answer, struct error *why)
 {
     buf_clear(&t->text);
     struct action_target target = {t->range, t->insert_at, t->is_below};

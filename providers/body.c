@@ -53,6 +53,25 @@ void body_bool(struct body *b, str key, bool is_set)
     }
 }
 
+void body_raw(struct body *b, str key, str value)
+{
+    struct buf member;
+    buf_init(&member, b->w.out->max);
+    buf_append_char(&member, '"');
+    buf_append(&member, key);
+    buf_append(&member, STR("\":"));
+    buf_append(&member, value);
+    json_put_raw(&b->w, buf_str(&member));
+    buf_release(&member);
+}
+
+void body_usage(struct body *b)
+{
+    if (body_wants(b, STR("stream_options"))) {
+        body_raw(b, STR("stream_options"), STR("{\"include_usage\":true}"));
+    }
+}
+
 void body_stops(struct body *b, const struct generate *g, size_t max)
 {
     size_t n = g->n_stops < max ? g->n_stops : max;
@@ -107,14 +126,7 @@ enum err body_end(struct body *b, struct http_request *out, const char *const *f
     struct json value;
     while (json_next(&it, &key, &value)) {
         if (!is_fixed(b->extra, key, fixed)) {
-            struct buf member;
-            buf_init(&member, out->body.max);
-            buf_append_char(&member, '"');
-            buf_append(&member, key); /* as it was written, escapes and all */
-            buf_append(&member, STR("\":"));
-            buf_append(&member, json_raw(value));
-            json_put_raw(&b->w, buf_str(&member));
-            buf_release(&member);
+            body_raw(b, key, json_raw(value)); /* as it was written, escapes and all */
         }
     }
     json_end_object(&b->w);

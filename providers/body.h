@@ -20,6 +20,10 @@ bool body_wants(const struct body *b, str key);
 void body_int(struct body *b, str key, int64_t n);
 void body_double(struct body *b, str key, double d);
 void body_bool(struct body *b, str key, bool is_set);
+/* A member of which name and value are JSON already, the name without its quotation marks. */
+void body_raw(struct body *b, str key, str value);
+/* Asks for counts at the end of a stream, as the OpenAI dialect has it. */
+void body_usage(struct body *b);
 /* The list of stop strings, at most `max` of them; nothing where there are none. */
 void body_stops(struct body *b, const struct generate *g, size_t max);
 /* `messages` of a chat. */

@@ -6,12 +6,15 @@
  *          every spelling of the tokens around a hole in one text. Those that come back as one
  *          piece are tokens of this model; with a prefix, a suffix and a middle among them /infill
  *          works. Nothing is generated and nothing is loaded for it. A router is asked for its list
- *          only: any question about one of its models would load it.
+ *          only: any question about one of its models would load it. It answers an order to load
+ *          at once; its list says when the model is there.
  * Rules    Always streams: a request that doesn't can't be cancelled. The user's text never stands
- *          in /infill's `prompt`, which is read for control tokens; prefix and suffix are not. */
+ *          in /infill's `prompt`, which is read for control tokens; prefix and suffix are not.
+ *          A router's models are only ever loaded by an order: its questions say autoload=false. */
 #include "core/base/json.h"
 #include "core/base/limits.h"
 #include "providers/body.h"
+#include "providers/figure.h"
 #include "providers/reply.h"
 
 #define BAR "\xEF\xBD\x9C" /* U+FF5C */
@@ -47,12 +50,18 @@ static const char *const RAW_SPELLINGS[][2] = {
 
 enum step { STEP_PROPS, STEP_MODELS, STEP_TOKENS };
 
+enum dialect { DIALECT_SINGLE, DIALECT_ROUTER };
+
 /* -- probing -- */
 
-/* A router has no model of its own: none was noted when /props was read. */
 static bool is_router(const struct probe *p)
 {
-    return p->n_models == 0;
+    return p->dialect == DIALECT_ROUTER;
+}
+
+static void encode_running(unsigned dialect, struct http_request *out)
+{
+    buf_append(&out->path, dialect == DIALECT_ROUTER ? STR("/models") : STR("/v1/models"));
 }
 
 static void encode_tokenize(struct http_request *out)
@@ -87,7 +96,7 @@ static void probe_request(const struct probe *p, struct http_request *out)
         buf_append(&out->path, STR("/props"));
         break;
     case STEP_MODELS:
-        buf_append(&out->path, is_router(p) ? STR("/models") : STR("/v1/models"));
+        encode_running(p->dialect, out);
         break;
     default: /* STEP_TOKENS is the last */
         encode_tokenize(out);
@@ -103,12 +112,6 @@ static str last_name(str path)
     return str_sub(path, at, path.len);
 }
 
-static uint64_t count_of(struct json n)
-{
-    int64_t value = json_int(n, 0);
-    return value > 0 ? (uint64_t)value : 0;
-}
-
 static bool looks_like_llama_server(struct json props)
 {
     return json_is(json_get(props, STR("default_generation_settings")), JSON_OBJECT) ||
@@ -122,17 +125,19 @@ static enum probe_state read_props(struct probe *p, struct json props)
         return PROBE_FOREIGN;
     }
     p->version = arena_dup(p->arena, json_str(json_get(props, STR("build_info"))));
-    uint64_t n_slots = count_of(json_get(props, STR("total_slots")));
+    uint64_t n_slots = figure_count(json_get(props, STR("total_slots")));
     p->n_slots = n_slots < 1024 ? (unsigned)n_slots : 1024;
     if (json_str_eq(json_get(props, STR("role")), STR("router"))) {
+        p->dialect = DIALECT_ROUTER;
         return PROBE_MORE;
     }
+    p->is_static = true;
     struct model_info *model = arena_alloc(p->arena, sizeof *model);
     str path = json_str(json_get(props, STR("model_path")));
     model->name = arena_dup(p->arena, last_name(path));
     model->id = arena_dup(p->arena, json_str(json_get(props, STR("model_alias"))));
     model->n_ctx =
-        count_of(json_get(json_get(props, STR("default_generation_settings")), STR("n_ctx")));
+        figure_count(json_get(json_get(props, STR("default_generation_settings")), STR("n_ctx")));
     model->abilities = MODEL_CHAT | MODEL_RAW;
     model->is_loaded = true;
     p->models = model;
@@ -143,13 +148,13 @@ static enum probe_state read_props(struct probe *p, struct json props)
 static void read_meta(struct model_info *model, struct json entry)
 {
     struct json meta = json_get(entry, STR("meta"));
-    model->n_params = count_of(json_get(meta, STR("n_params")));
-    model->n_bytes = count_of(json_get(meta, STR("size")));
+    model->n_params = figure_count(json_get(meta, STR("n_params")));
+    model->n_bytes = figure_count(json_get(meta, STR("size")));
     if (model->n_ctx == 0) {
-        model->n_ctx = count_of(json_get(meta, STR("n_ctx")));
+        model->n_ctx = figure_count(json_get(meta, STR("n_ctx")));
     }
     if (model->n_ctx == 0) {
-        model->n_ctx = count_of(json_get(meta, STR("n_ctx_train")));
+        model->n_ctx = figure_count(json_get(meta, STR("n_ctx_train")));
     }
 }
 
@@ -176,6 +181,14 @@ static enum probe_state read_single(struct probe *p, struct json reply)
     return PROBE_MORE;
 }
 
+static void read_status(struct model_info *model, struct json entry)
+{
+    struct json status = json_get(json_get(entry, STR("status")), STR("value"));
+    model->is_loaded = json_str_eq(status, STR("loaded")) || json_str_eq(status, STR("sleeping"));
+    model->is_starting =
+        json_str_eq(status, STR("loading")) || json_str_eq(status, STR("downloading"));
+}
+
 static enum probe_state read_router(struct probe *p, struct json reply)
 {
     struct json list = json_get(reply, STR("data"));
@@ -195,15 +208,45 @@ static enum probe_state read_router(struct probe *p, struct json reply)
         model->id = arena_dup(p->arena, id);
         model->name = model->id;
         model->abilities = MODEL_CHAT | MODEL_RAW;
-        struct json status = json_get(json_get(entry, STR("status")), STR("value"));
-        model->is_loaded =
-            json_str_eq(status, STR("loaded")) || json_str_eq(status, STR("sleeping"));
+        read_status(model, entry);
         read_meta(model, entry);
         if (model->n_ctx == 0) {
-            model->n_ctx = count_of(json_get(entry, STR("context_length")));
+            model->n_ctx = figure_count(json_get(entry, STR("context_length")));
         }
     }
     return PROBE_READY;
+}
+
+static bool take_running(struct json list, struct model_info *models, size_t n_models)
+{
+    if (!json_is(list, JSON_ARRAY)) {
+        return false;
+    }
+    for (size_t i = 0; i < n_models; i++) {
+        models[i].is_loaded = models[i].is_starting = false;
+    }
+    struct json_iter it = json_iter(list);
+    struct json entry;
+    while (json_next(&it, NULL, &entry)) {
+        struct json id = json_get(entry, STR("id"));
+        for (size_t i = 0; i < n_models; i++) {
+            if (json_str_eq(id, models[i].id)) {
+                read_status(&models[i], entry);
+            }
+        }
+    }
+    return true;
+}
+
+static bool read_running(str body, struct arena *arena, struct model_info *models, size_t n_models)
+{
+    (void)arena; /* a loaded model keeps its name */
+    struct arena scratch = {0};
+    struct json reply;
+    bool is_told = json_parse(body, &scratch, &reply, NULL) == ERR_OK &&
+                   take_running(json_get(reply, STR("data")), models, n_models);
+    arena_release(&scratch);
+    return is_told;
 }
 
 static bool has_piece(struct json tokens, const char *spelling)
@@ -337,10 +380,67 @@ static enum err encode(const struct generate *g, struct http_request *out, struc
             json_key_str(&b.w, STR("model"), g->model);
         }
         put_shape(&b, g, out);
+        if (g->dialect == DIALECT_ROUTER) {
+            buf_append(&out->path, STR("?autoload=false"));
+        }
         put_options(&b, g);
     }
     enum err end = body_end(&b, out, FIXED, err == ERR_OK ? why : NULL);
     return err != ERR_OK ? err : end;
+}
+
+/* -- loading -- */
+
+static enum err encode_order(const struct load_order *l, const char *path, struct http_request *out,
+                             struct error *why)
+{
+    if (l->dialect != DIALECT_ROUTER) {
+        return error_set(why, ERR_REJECTED,
+                         "this llama-server has one model for as long as it runs; a router of its "
+                         "kind loads others: llama-server --models-dir FOLDER");
+    }
+    out->is_post = true;
+    buf_append(&out->path, str_from(path));
+    struct json_writer w = json_writer(&out->body);
+    json_begin_object(&w);
+    json_key_str(&w, STR("model"), l->model);
+    json_end_object(&w);
+    return ERR_OK;
+}
+
+static enum err encode_load(const struct load_order *l, struct http_request *out, struct error *why)
+{
+    return encode_order(l, "/models/load", out, why);
+}
+
+static enum err encode_unload(const struct load_order *l, struct http_request *out,
+                              struct error *why)
+{
+    return encode_order(l, "/models/unload", out, why);
+}
+
+/* A model that somebody else has had loaded, or is having loaded, is as good. */
+static enum load_state read_load(int status, str body)
+{
+    bool is_begun =
+        status == 200 || (status == 400 && str_contains_nocase(body, STR("already running")));
+    return is_begun ? LOAD_UNDER_WAY : LOAD_FAILED;
+}
+
+static void explain(int status, str body, struct error *out)
+{
+    reply_explain(status, body, out);
+    if (status == 400 && str_contains_nocase(body, STR("model is not loaded"))) {
+        error_set(out, ERR_NOT_FOUND,
+                  "the router has unloaded this model meanwhile; it is loaded again when it is "
+                  "asked next");
+        out->detail = status;
+    } else if (status == 500 && str_contains_nocase(body, STR("model limit reached"))) {
+        error_set(out, ERR_STATUS,
+                  "the router has as many models loaded as it may, all of them busy; start it with "
+                  "a larger --models-max");
+        out->detail = status;
+    }
 }
 
 static const uint16_t PORTS[] = {8080, 8012, 9931, 0};
@@ -354,11 +454,17 @@ const struct provider_ops provider_llamacpp = {
     .abilities = MODEL_INFILL | MODEL_RAW | MODEL_CHAT,
     .ports = PORTS,
     .max_stops = SIZE_MAX,
+    .default_url = "http://127.0.0.1:8080",
     .probe_request = probe_request,
     .probe_reply = probe_reply,
     .encode = encode,
     .decode_begin = reply_begin,
     .decode = reply_decode,
     .decode_finish = reply_finish,
-    .explain = reply_explain,
+    .explain = explain,
+    .encode_load = encode_load,
+    .read_load = read_load,
+    .encode_unload = encode_unload,
+    .encode_running = encode_running,
+    .read_running = read_running,
 };

@@ -17,6 +17,7 @@
 #include "core/base/json.h"
 #include "core/base/limits.h"
 #include "providers/body.h"
+#include "providers/figure.h"
 #include "providers/ndjson.h"
 #include "providers/reply.h"
 
@@ -35,8 +36,9 @@ struct notes {
     unsigned n_shows;
 };
 
-static void encode_running(struct http_request *out)
+static void encode_running(unsigned dialect, struct http_request *out)
 {
+    (void)dialect; /* there is one */
     buf_append(&out->path, STR("/api/ps"));
 }
 
@@ -61,46 +63,11 @@ static void probe_request(const struct probe *p, struct http_request *out)
         buf_append(&out->path, STR("/api/tags"));
         break;
     case STEP_RUNNING:
-        encode_running(out);
+        encode_running(p->dialect, out);
         break;
     default: /* STEP_SHOW, once for each model that needs it */
         encode_show(p, out);
     }
-}
-
-static uint64_t count_of(struct json n)
-{
-    int64_t value = json_int(n, 0);
-    return value > 0 ? (uint64_t)value : 0;
-}
-
-/* "4.20M", "7.6B": as far as two or three digits tell. */
-static uint64_t read_size(str text)
-{
-    static const struct {
-        char unit;
-        double factor;
-    } units[] = {{'K', 1e3}, {'M', 1e6}, {'B', 1e9}, {'T', 1e12}};
-    double value = 0, scale = 1;
-    bool is_fraction = false;
-    for (size_t i = 0; i < text.len && i < 16; i++) {
-        char c = text.ptr[i];
-        if (c >= '0' && c <= '9') {
-            value = value * 10 + (c - '0');
-            scale = is_fraction ? scale * 10 : scale;
-        } else if (c == '.') {
-            is_fraction = true;
-        } else {
-            for (size_t k = 0; k < sizeof units / sizeof *units; k++) {
-                double n = value / scale * units[k].factor;
-                if (units[k].unit == c && n < 1e15) {
-                    return (uint64_t)(n + 0.5);
-                }
-            }
-            return 0;
-        }
-    }
-    return 0;
 }
 
 static unsigned abilities_of(struct json capabilities)
@@ -140,9 +107,9 @@ static void read_model(struct probe *p, struct json entry)
     struct json capabilities = json_get(entry, STR("capabilities"));
     m->id = arena_dup(p->arena, id);
     m->name = str_ends_with(m->id, LATEST) ? str_sub(m->id, 0, m->id.len - LATEST.len) : m->id;
-    m->n_bytes = count_of(json_get(entry, STR("size")));
-    m->n_params = read_size(json_str(json_get(details, STR("parameter_size"))));
-    m->n_ctx = count_of(json_get(details, STR("context_length")));
+    m->n_bytes = figure_count(json_get(entry, STR("size")));
+    m->n_params = figure_params(json_str(json_get(details, STR("parameter_size"))));
+    m->n_ctx = figure_count(json_get(details, STR("context_length")));
     m->is_remote = is_forwarded(entry, id);
     m->is_loaded = m->is_remote; /* there is nothing to load here */
     bool is_known = json_is(capabilities, JSON_ARRAY);
@@ -198,7 +165,7 @@ static bool take_running(struct json reply, struct model_info *models, size_t n_
     struct json entry;
     while (json_next(&it, NULL, &entry)) {
         struct model_info *m = model_of(entry, models, n_models);
-        uint64_t n_ctx = count_of(json_get(entry, STR("context_length")));
+        uint64_t n_ctx = figure_count(json_get(entry, STR("context_length")));
         if (m != NULL) {
             m->is_loaded = true;
             m->n_ctx = n_ctx > 0 ? n_ctx : m->n_ctx;
@@ -208,13 +175,14 @@ static bool take_running(struct json reply, struct model_info *models, size_t n_
     return true;
 }
 
-static bool read_running(str body, struct model_info *models, size_t n_models)
+static bool read_running(str body, struct arena *arena, struct model_info *models, size_t n_models)
 {
-    struct arena arena = {0};
+    (void)arena; /* a loaded model keeps its name */
+    struct arena scratch = {0};
     struct json reply;
     bool is_told =
-        json_parse(body, &arena, &reply, NULL) == ERR_OK && take_running(reply, models, n_models);
-    arena_release(&arena);
+        json_parse(body, &scratch, &reply, NULL) == ERR_OK && take_running(reply, models, n_models);
+    arena_release(&scratch);
     return is_told;
 }
 
@@ -226,7 +194,7 @@ static uint64_t trained_context(struct json info)
     str key;
     while (json_next(&it, &key, &value)) {
         if (str_ends_with(key, STR(".context_length"))) {
-            return count_of(value);
+            return figure_count(value);
         }
     }
     return 0;
@@ -236,7 +204,7 @@ static void read_show(struct model_info *m, struct json reply)
 {
     struct json info = json_get(reply, STR("model_info"));
     struct json capabilities = json_get(reply, STR("capabilities"));
-    uint64_t n_params = count_of(json_get(info, STR("general.parameter_count")));
+    uint64_t n_params = figure_count(json_get(info, STR("general.parameter_count")));
     m->n_params = n_params > 0 ? n_params : m->n_params;
     m->n_ctx = m->n_ctx > 0 ? m->n_ctx : trained_context(info);
     if (json_is(capabilities, JSON_ARRAY)) {
@@ -332,22 +300,14 @@ static void put_shape(struct body *b, const struct generate *g, struct http_requ
 }
 
 /* The options that the user's own members hold, as they were written. */
-static void put_own_options(struct json_writer *w, struct json own)
+static void put_own_options(struct body *b, struct json own)
 {
     struct json_iter it = json_iter(own);
     struct json value;
     str key;
-    struct buf member;
-    buf_init(&member, w->out->max);
     while (json_next(&it, &key, &value)) {
-        buf_clear(&member);
-        buf_append_char(&member, '"');
-        buf_append(&member, key);
-        buf_append(&member, STR("\":"));
-        buf_append(&member, json_raw(value));
-        json_put_raw(w, buf_str(&member));
+        body_raw(b, key, json_raw(value));
     }
-    buf_release(&member);
 }
 
 static bool is_free(struct json own, str key)
@@ -383,7 +343,7 @@ static void put_options(struct body *b, const struct generate *g)
         json_end_array(&b->w);
     }
     put_context(&b->w, own, g->n_ctx);
-    put_own_options(&b->w, own);
+    put_own_options(b, own);
     json_end_object(&b->w);
 }
 
@@ -430,13 +390,29 @@ static enum err encode_load(const struct load_order *l, struct http_request *out
             json_key(&b.w, STR("options"));
             json_begin_object(&b.w);
             put_context(&b.w, own, l->n_ctx);
-            put_own_options(&b.w, own);
+            put_own_options(&b, own);
             json_end_object(&b.w);
         }
     }
     b.extra = (struct json){0}; /* its own keep_alive of 0 would unload instead */
     enum err end = body_end(&b, out, FIXED, err == ERR_OK ? why : NULL);
     return err != ERR_OK ? err : end;
+}
+
+/* An order to load with no time to stay. What runs is finished first. */
+static enum err encode_unload(const struct load_order *l, struct http_request *out,
+                              struct error *why)
+{
+    (void)why; /* nothing can go wrong */
+    out->is_post = true;
+    buf_append(&out->path, STR("/api/generate"));
+    struct json_writer w = json_writer(&out->body);
+    json_begin_object(&w);
+    json_key_str(&w, STR("model"), l->model);
+    json_key_bool(&w, STR("stream"), false);
+    json_key_int(&w, STR("keep_alive"), 0);
+    json_end_object(&w);
+    return ERR_OK;
 }
 
 /* -- reading answers -- */
@@ -711,6 +687,7 @@ const struct provider_ops provider_ollama = {
     .abilities = MODEL_INFILL | MODEL_RAW | MODEL_CHAT,
     .ports = PORTS,
     .max_stops = SIZE_MAX,
+    .default_url = "http://127.0.0.1:11434",
     .probe_request = probe_request,
     .probe_reply = probe_reply,
     .encode = encode,
@@ -719,6 +696,7 @@ const struct provider_ops provider_ollama = {
     .decode_finish = decode_finish,
     .explain = explain,
     .encode_load = encode_load,
+    .encode_unload = encode_unload,
     .encode_running = encode_running,
     .read_running = read_running,
 };

@@ -1,8 +1,9 @@
 /* reply.c - what model servers of the OpenAI family and llama-server answer.
  *
  * Why      The same text comes as `content`, `choices[].text`, `.delta.content` or
- *          `.message.content`; the end as `finish_reason`, `stop_type` or "[DONE]", which may be
- *          missing; a failure with status 200 in any of six shapes.
+ *          `.message.content`, or as a `text_delta`; the end as `finish_reason`, `stop_type`,
+ *          `stop_reason` or "[DONE]", which may be missing; a failure with status 200 in any of
+ *          six shapes.
  * How      The first character decides how the body is read: '{' or '[' begins one JSON text, '<'
  *          a web page, anything else a stream of events. Each JSON text is looked at for a failure
  *          first, then for text, then for an end.
@@ -98,18 +99,30 @@ static bool is_one_of(str word, const char *const *words)
 
 static void read_finish_word(struct decoder *d, str word)
 {
-    static const char *const LENGTH_WORDS[] = {"length",     "max_tokens",   "limit",
-                                               "max_length", "model_length", NULL};
+    static const char *const LENGTH_WORDS[] = {
+        "length",     "max_tokens",   "limit",
+        "max_length", "model_length", "model_context_window_exceeded",
+        NULL};
+    static const char *const CUT_WORDS[] = {"abort", "cancelled", "insufficient_system_resource",
+                                            NULL};
+    struct error error;
     if (word.len == 0) {
         return;
     }
     if (str_eq(word, STR("error"))) {
-        struct error error;
         error_set(&error, ERR_STATUS, "the server broke the answer off with an error of its own");
         tell_error(d, &error);
         return;
     }
-    finish(reply_of(d), is_one_of(word, LENGTH_WORDS) ? FINISH_LENGTH : FINISH_STOP);
+    if (str_eq(word, STR("refusal")) || str_eq(word, STR("content_filter"))) {
+        error_set(&error, ERR_REJECTED, "the model or its filter refuses to answer this");
+        tell_error(d, &error);
+        return;
+    }
+    bool is_cut = is_one_of(word, CUT_WORDS);
+    finish(reply_of(d), is_cut                          ? FINISH_NONE
+                        : is_one_of(word, LENGTH_WORDS) ? FINISH_LENGTH
+                                                        : FINISH_STOP);
 }
 
 static void put_count(int64_t *out, struct json n)
@@ -147,6 +160,21 @@ static void read_counts(struct generate_end *end, struct json event)
     put_ms(&end->generate_ms, json_get(timings, STR("predicted_ms")));
 }
 
+/* A content: text, or a list of parts of which some are text and others thoughts. */
+static void tell_content(struct decoder *d, struct json content)
+{
+    tell_text(d, json_str(content));
+    if (json_is(content, JSON_ARRAY)) {
+        struct json_iter it = json_iter(content);
+        struct json part;
+        while (json_next(&it, NULL, &part)) {
+            if (json_str_eq(json_get(part, STR("type")), STR("text"))) {
+                tell_text(d, json_str(json_get(part, STR("text"))));
+            }
+        }
+    }
+}
+
 /* The OpenAI shapes; false where the event has no choices. */
 static bool read_choices(struct decoder *d, struct json event)
 {
@@ -161,9 +189,48 @@ static bool read_choices(struct decoder *d, struct json event)
             continue;
         }
         tell_text(d, json_str(json_get(choice, STR("text"))));
-        tell_text(d, json_str(json_get(json_get(choice, STR("delta")), STR("content"))));
-        tell_text(d, json_str(json_get(json_get(choice, STR("message")), STR("content"))));
+        tell_content(d, json_get(json_get(choice, STR("delta")), STR("content")));
+        tell_content(d, json_get(json_get(choice, STR("message")), STR("content")));
         read_finish_word(d, json_str(json_get(choice, STR("finish_reason"))));
+    }
+    return true;
+}
+
+/* Anthropic counts what its cache read and wrote apart from the rest of the input. */
+static void read_message_counts(struct generate_end *end, struct json usage)
+{
+    int64_t n_input = json_int(json_get(usage, STR("input_tokens")), -1);
+    int64_t n_written = json_int(json_get(usage, STR("cache_creation_input_tokens")), 0);
+    int64_t n_read = json_int(json_get(usage, STR("cache_read_input_tokens")), 0);
+    bool is_sane = n_written >= 0 && n_written < INT32_MAX && n_read >= 0 && n_read < INT32_MAX;
+    if (n_input >= 0 && n_input < INT32_MAX && is_sane) {
+        end->n_prompt_tokens = n_input + n_written + n_read;
+        end->n_cached_tokens = n_read;
+    }
+    put_count(&end->n_tokens, json_get(usage, STR("output_tokens")));
+}
+
+/* The shapes of Anthropic's messages; false where the event's type is none of theirs. */
+static bool read_message(struct decoder *d, struct json event)
+{
+    struct generate_end *end = &reply_of(d)->end;
+    struct json type = json_get(event, STR("type"));
+    struct json delta = json_get(event, STR("delta"));
+    if (json_str_eq(type, STR("message_start"))) {
+        read_message_counts(end, json_get(json_get(event, STR("message")), STR("usage")));
+    } else if (json_str_eq(type, STR("content_block_delta"))) {
+        tell_text(d, json_str(json_get(delta, STR("text"))));
+    } else if (json_str_eq(type, STR("message_delta"))) {
+        read_message_counts(end, json_get(event, STR("usage")));
+        read_finish_word(d, json_str(json_get(delta, STR("stop_reason"))));
+    } else if (json_str_eq(type, STR("message_stop"))) {
+        tell_end(d);
+    } else if (json_str_eq(type, STR("message"))) {
+        tell_content(d, json_get(event, STR("content")));
+        read_message_counts(end, json_get(event, STR("usage")));
+        read_finish_word(d, json_str(json_get(event, STR("stop_reason"))));
+    } else {
+        return false;
     }
     return true;
 }
@@ -201,8 +268,40 @@ static bool is_error(struct json event, str name)
                          !json_is(json_get(event, STR("detail")), JSON_NONE));
 }
 
+/* Whether either name holds the other, without owner and without what tells two of a name apart:
+ * "qwen/coder-7b", "coder-7b", "coder-7b:2" and "coder-7b@q4_k_m" are the same. */
+static bool is_same_model(str a, str b)
+{
+    str names[] = {str_after_last(a, '/'), str_after_last(b, '/')};
+    for (size_t i = 0; i < 2; i++) {
+        names[i] = str_sub(names[i], 0, str_find_char(names[i], ':', 0));
+        names[i] = str_sub(names[i], 0, str_find_char(names[i], '@', 0));
+    }
+    return str_contains_nocase(names[0], names[1]) || str_contains_nocase(names[1], names[0]);
+}
+
+static bool is_of_another_model(struct decoder *d, struct json event)
+{
+    str name = json_str(json_get(event, STR("model")));
+    if (d->model.len == 0 || name.len == 0 || is_same_model(d->model, name)) {
+        return false;
+    }
+    struct error error;
+    struct buf text;
+    buf_init(&text, ERROR_MSG_BYTES - 1);
+    buf_append(&text, STR("another model answered than was asked; is it loaded there?"));
+    reply_quote(&text, name);
+    error_set(&error, ERR_NOT_FOUND, "%s", buf_cstr(&text));
+    buf_release(&text);
+    tell_error(d, &error);
+    return true;
+}
+
 static void read_event(struct decoder *d, str name, struct json event)
 {
+    if (is_of_another_model(d, event)) {
+        return;
+    }
     if (is_error(event, name)) {
         struct error error;
         explain_json(200, event, &error);
@@ -210,7 +309,7 @@ static void read_event(struct decoder *d, str name, struct json event)
         return;
     }
     read_counts(&reply_of(d)->end, event);
-    if (!read_choices(d, event)) {
+    if (!read_choices(d, event) && !read_message(d, event)) {
         read_native(d, event);
     }
 }
@@ -394,9 +493,12 @@ static bool is_too_large(int status, struct json body, str message)
                                         "context length",
                                         "context window",
                                         "maximum context",
+                                        "maximum model length",
                                         "prompt is too long",
                                         "too many tokens",
-                                        NULL};
+                                        "must have less than",
+                                        "`max_new_tokens` must be",
+                                        NULL}; /* the last two: TGI */
     return status == 413 || kind_contains(body, STR("exceed_context")) ||
            kind_contains(body, STR("context_length")) || contains_any(message, WORDS);
 }
@@ -404,8 +506,12 @@ static bool is_too_large(int status, struct json body, str message)
 static bool is_unknown_model(int status, struct json body, str message)
 {
     static const char *const WORDS[] = {"not found",  "does not exist", "unknown model",
-                                        "not loaded", "no such model",  NULL};
+                                        "not loaded", "no such model",  "not exist",
+                                        NULL};
     return status == 404 || kind_contains(body, STR("model_not_found")) ||
+           str_contains_nocase(message, STR("no model id")) || /* llama-swap, as the next */
+           str_contains_nocase(message, STR("inference handler")) ||
+           kind_contains(body, STR("invalid_model")) ||
            (str_contains_nocase(message, STR("model")) && contains_any(message, WORDS));
 }
 
@@ -439,7 +545,29 @@ static enum err code_of(int status, struct json body, str message)
     return is_unknown_model(status, body, message) ? ERR_NOT_FOUND : ERR_STATUS;
 }
 
-static const char *advice(enum err code, int status)
+/* What a status, or where an answer has begun an error's type, says of the server. */
+static const char *advice_of_server(int status, struct json body, str message)
+{
+    if (status == 402 || kind_contains(body, STR("insufficient_quota")) ||
+        kind_contains(body, STR("billing"))) {
+        return "the account has no credit left; top it up, or name another endpoint";
+    }
+    if (status == 529 || kind_contains(body, STR("overloaded")) ||
+        (status == 503 && str_contains_nocase(message, STR("overloaded")))) {
+        return "the server is overloaded; ask again in a moment";
+    }
+    if (status == 429 || kind_contains(body, STR("rate_limit"))) {
+        return "the server has too many requests or the account's quota is used up; wait or raise "
+               "it";
+    }
+    bool is_its_own = kind_contains(body, STR("api_error")) ||
+                      kind_contains(body, STR("server_error")) ||
+                      kind_contains(body, STR("internal")) ||
+                      kind_contains(body, STR("generation")); /* TGI's, also "incomplete_" */
+    return status >= 500 || is_its_own ? "the server failed; its own log says more" : NULL;
+}
+
+static const char *advice(enum err code, int status, struct json body, str message)
 {
     switch (code) {
     case ERR_LOADING:
@@ -459,12 +587,9 @@ static const char *advice(enum err code, int status)
     if (status >= 300 && status < 400) {
         return "the server redirects, and redirects are not followed; set the endpoint's final URL";
     }
-    if (status == 429) {
-        return "the server has too many requests or the account's quota is used up; wait or raise "
-               "it";
-    }
-    return status >= 500 ? "the server failed; its own log says more"
-                         : "the server refuses the request; check the endpoint's kind and settings";
+    const char *of_server = advice_of_server(status, body, message);
+    return of_server ? of_server
+                     : "the server refuses the request; check the endpoint's kind and settings";
 }
 
 void reply_quote(struct buf *out, str message)
@@ -482,11 +607,11 @@ void reply_quote(struct buf *out, str message)
     buf_release(&visible);
 }
 
-static void explain(int status, enum err code, str message, struct error *out)
+static void explain(int status, enum err code, struct json body, str message, struct error *out)
 {
     struct buf text;
     buf_init(&text, ERROR_MSG_BYTES - 1);
-    buf_appendf(&text, "%s", advice(code, status));
+    buf_appendf(&text, "%s", advice(code, status, body, message));
     if (status >= 100 && status != 200) {
         buf_appendf(&text, "; HTTP %d", status);
     }
@@ -503,7 +628,7 @@ static void explain_json(int status, struct json body, struct error *out)
 {
     str message = message_of(body);
     status = status_of(status, body);
-    explain(status, code_of(status, body, message), message, out);
+    explain(status, code_of(status, body, message), body, message, out);
 }
 
 void reply_explain(int status, str body, struct error *out)
@@ -516,7 +641,8 @@ void reply_explain(int status, str body, struct error *out)
     } else {
         bool is_page = body.len > 0 && body.ptr[0] == '<';
         str message = is_page ? STR("it answers with a web page") : body;
-        explain(status, code_of(status, (struct json){0}, message), message, out);
+        struct json none = {0};
+        explain(status, code_of(status, none, message), none, message, out);
     }
     arena_release(&arena);
 }

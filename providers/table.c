@@ -6,9 +6,15 @@
 
 extern const struct provider_ops provider_llamacpp;
 extern const struct provider_ops provider_ollama;
+extern const struct provider_ops provider_lmstudio;
 extern const struct provider_ops provider_openai;
+extern const struct provider_ops provider_vllm;
+extern const struct provider_ops provider_mistral;
+extern const struct provider_ops provider_deepseek;
+extern const struct provider_ops provider_anthropic;
 extern const struct provider_ops provider_embedded;
 
 const struct provider_ops *const provider_table[] = {
-    &provider_llamacpp, &provider_ollama, &provider_openai, &provider_embedded, NULL,
+    &provider_llamacpp, &provider_ollama,   &provider_lmstudio,  &provider_openai,   &provider_vllm,
+    &provider_mistral,  &provider_deepseek, &provider_anthropic, &provider_embedded, NULL,
 };

@@ -9,7 +9,7 @@
 #define SUB_BITS 4u
 #define SUBS     (1u << SUB_BITS)
 
-static unsigned bucket_of(uint64_t us)
+unsigned histogram_bucket(uint64_t us)
 {
     if (us < SUBS) {
         return (unsigned)us;
@@ -20,8 +20,7 @@ static unsigned bucket_of(uint64_t us)
     return bucket < HISTOGRAM_BUCKETS ? bucket : HISTOGRAM_BUCKETS - 1;
 }
 
-/* The largest value that falls into the bucket. */
-static uint64_t bucket_end(unsigned bucket)
+uint64_t histogram_bucket_end(unsigned bucket)
 {
     if (bucket < SUBS) {
         return bucket;
@@ -35,7 +34,7 @@ static uint64_t bucket_end(unsigned bucket)
 
 void histogram_add(struct histogram *h, uint64_t us)
 {
-    uint32_t *count = &h->counts[bucket_of(us)];
+    uint32_t *count = &h->counts[histogram_bucket(us)];
     if (*count == UINT32_MAX) {
         return;
     }
@@ -55,7 +54,7 @@ uint64_t histogram_quantile(const struct histogram *h, double q)
     for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++) {
         seen += h->counts[i];
         if (seen > 0 && (double)seen >= wanted) {
-            uint64_t us = bucket_end(i);
+            uint64_t us = histogram_bucket_end(i);
             return us < h->max_us ? us : h->max_us;
         }
     }

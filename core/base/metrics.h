@@ -22,4 +22,9 @@ void histogram_add(struct histogram *h, uint64_t us);
 uint64_t histogram_quantile(const struct histogram *h, double q);
 uint64_t histogram_mean(const struct histogram *h);
 
+/* The layout itself, for what keeps other things by bucket. */
+unsigned histogram_bucket(uint64_t us);
+/* The largest value of a bucket; the last one takes whatever is larger, too: UINT64_MAX. */
+uint64_t histogram_bucket_end(unsigned bucket);
+
 #endif

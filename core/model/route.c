@@ -165,15 +165,18 @@ static void say_unfit(struct route *r, const struct endpoint *ep, const char *hi
     }
 }
 
-/* The model is the one, but its server has to load it first. */
+/* The model is the one, but its server has to load it first. One that failed before is sent for
+ * again only where no other preference can be. */
 static void take_unloaded(struct route *r, const struct endpoint *ep, const struct model_info *m)
 {
-    if (!r->needs_load) {
+    bool has_failed = m->load_error != NULL && !m->is_loading;
+    if (!r->needs_load || (r->load_failed && !has_failed)) {
         r->needs_load = true;
+        r->load_failed = has_failed;
         r->load_endpoint = ep->id;
         r->load_model = m->id;
     }
-    if (m->load_error != NULL && !m->is_loading) {
+    if (has_failed) {
         say(r, STR_FMT ": " STR_FMT " can't be loaded: %s", STR_ARG(ep->name), STR_ARG(m->id),
             m->load_error->msg);
     } else if (r->state == ROUTE_NONE) {
@@ -343,6 +346,7 @@ struct route route_find(const struct upstream *u, const struct settings *s, enum
         r.needs_load = r.needs_load && r.state != ROUTE_READY; /* what is there is good enough */
     }
     r.allows_embedded = r.allows_embedded && role != ROLE_CHAT;
+    r.wants_embedded = r.allows_embedded && !names_engine;
     if (r.state == ROUTE_NONE) {
         say_nothing_there(&r, u, names_engine);
     }

@@ -42,10 +42,12 @@ struct route {
     bool is_remote;         /* text leaves this machine */
     bool needs_load;        /* a model that is preferred isn't loaded: upstream_load it */
     bool is_idle;           /* LOADING, but nobody has sent for the model yet */
+    bool load_failed;       /* it is to be tried again: the last load of it failed */
     uint64_t load_endpoint; /* id; where needs_load */
     str load_model;
     double loading;                /* 0..1, < 0 unknown */
     bool allows_embedded;          /* the built-in predictor may answer */
+    bool wants_embedded;           /* the settings name it alone */
     char name[128];                /* "endpoint/model", for people */
     char message[ERROR_MSG_BYTES]; /* where not READY: the state and the next step */
 };

@@ -196,6 +196,8 @@ static const struct token TOKENS[] = {
     {"<|editable_region_start|>", ENDS_TEXT},
     {"<|editable_region_end|>", ENDS_TEXT},
     {"<|user_cursor_is_here|>", ENDS_TEXT},
+    {"<|user_cursor|>", ENDS_TEXT},
+    {"<|start_of_file|>", ENDS_TEXT},
     /* ends of text and turns */
     {"<|endoftext|>", ENDS_TEXT},
     {"<|begin_of_text|>", ENDS_TEXT},

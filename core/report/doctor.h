@@ -34,6 +34,8 @@ struct doctor_options {
     /* Appends the command that makes `model` available to a server of that kind; false where none
      * is known. NULL: none is known of any. */
     bool (*get_command)(str kind, str model, struct buf *out);
+    /* Whether a program of that name is installed. NULL: none is known to be. */
+    bool (*can_run)(const char *name);
     struct hardware_memory memory;
     const struct provider_ops *const *providers; /* keeps; for the ports they are served on */
     int64_t now_s;                               /* wall clock, since 1970 */
@@ -85,12 +87,17 @@ void doctor_check_endpoint(struct doctor *d, const struct endpoint *e,
                            const struct endpoint_settings *es, bool is_needed);
 /* An endpoint of a kind that this program doesn't speak. */
 void doctor_check_kind(struct doctor *d, const struct endpoint_settings *es);
-/* What listens on this machine's usual ports, where the settings name no endpoints. */
-void doctor_check_ports(struct doctor *d, const struct upstream *u);
+
+/* -- doctor_ports.c: where servers are looked for -- */
+/* What listens on this machine's usual ports, where the settings name no endpoints. `is_needed`:
+ * they want a model server. */
+void doctor_check_ports(struct doctor *d, const struct upstream *u, bool is_needed);
 /* Names of the environment that send connections through a proxy. NULL-terminated, those that are
  * set. */
 void doctor_check_proxies(struct doctor *d, const struct upstream *u, const struct settings *s,
                           const char *const *variables);
+
+/* -- doctor_privacy.c: who may be sent code -- */
 /* What a running server says of itself (the answer to crucible/stats): endpoints that it may not
  * use, which only it knows, since editors name endpoints as well. */
 void doctor_check_server(struct doctor *d, struct json stats);
@@ -112,6 +119,7 @@ struct doctor_load { /* of the model that a role needs */
 };
 void doctor_check_load(struct doctor *d, const struct route *r, const struct doctor_load *load);
 
+/* -- doctor_trial.c: what it does when it is asked -- */
 /* A small document with a hole whose content nobody has to guess. */
 struct doctor_hole {
     const char *file; /* name, which says the language */

@@ -11,12 +11,6 @@
 
 #define CLOCK_MAX_S 300 /* what certificates and tokens stand */
 
-static str place_of(const struct endpoint *e)
-{
-    size_t scheme = str_find(e->origin, STR("://"), 0);
-    return scheme == SIZE_MAX ? e->origin : str_sub(e->origin, scheme + 3, e->origin.len);
-}
-
 static str port_of(const struct endpoint *e)
 {
     return str_after_last(e->origin, ':');
@@ -34,7 +28,6 @@ static void put_time(int64_t at_s, char out[32])
 
 /* -- what to do, by cause -- */
 
-/* The command that starts its server on its port. */
 static void command_to_run(struct doctor *d, const struct endpoint *e)
 {
     const char *hint = e->ops->run_hint != NULL ? e->ops->run_hint : e->ops->start_hint;
@@ -45,14 +38,9 @@ static void command_to_run(struct doctor *d, const struct endpoint *e)
     }
     struct buf text;
     buf_init(&text, KIB);
-    str all = str_from(hint);
-    size_t at = str_find(all, STR("%PORT"), 0);
-    buf_append(&text, str_sub(all, 0, at));
-    if (at != SIZE_MAX) {
-        buf_append(&text, port_of(e));
-        buf_append(&text, str_sub(all, at + 5, all.len));
-    }
-    doctor_next(d, "start its server%s", at != SIZE_MAX ? "" : " so that it listens there");
+    doctor_put_run_hint(hint, port_of(e), &text);
+    bool is_told = str_find(str_from(hint), STR("%PORT"), 0) != SIZE_MAX;
+    doctor_next(d, "start its server%s", is_told ? "" : " so that it listens there");
     doctor_command(d, "%s", buf_cstr(&text));
     buf_release(&text);
 }
@@ -60,7 +48,7 @@ static void command_to_run(struct doctor *d, const struct endpoint *e)
 static void find_nothing(struct doctor *d, enum finding_status status, const struct endpoint *e)
 {
     doctor_find(d, "endpoint.nothing_listens", status, e->name,
-                "nothing listens on " STR_FMT " (%s)", STR_ARG(place_of(e)), e->ops->kind);
+                "nothing listens on " STR_FMT " (%s)", STR_ARG(doctor_place(e)), e->ops->kind);
     command_to_run(d, e);
 }
 
@@ -84,14 +72,15 @@ static void find_key(struct doctor *d, enum finding_status status, const struct 
         doctor_next(d, "put the key, and nothing else, there (mode 600 where it is a file)");
     } else if (has_key) {
         doctor_find(d, "endpoint.key_refused", status, e->name,
-                    STR_FMT " refuses the key (status %d)", STR_ARG(place_of(e)), e->error.detail);
+                    STR_FMT " refuses the key (status %d)", STR_ARG(doctor_place(e)),
+                    e->error.detail);
         doctor_next(d, "correct the key: %s " STR_FMT " must give it alone, without \"Bearer\"",
                     has_file ? "apiKeyFile" : "apiKeyEnv or apiKeyCommand",
                     STR_ARG(has_file ? es->api_key_file : STR("")));
     } else {
         doctor_find(d, "endpoint.key_refused", status, e->name,
                     STR_FMT " wants a key (status %d), and the settings have none",
-                    STR_ARG(place_of(e)), e->error.detail);
+                    STR_ARG(doctor_place(e)), e->error.detail);
         doctor_next(d, "put it into a file of mode 600, and in your own settings");
         doctor_command(d, "\"apiKeyFile\": \"~/.config/crucible/" STR_FMT ".key\"",
                        STR_ARG(e->name));
@@ -124,8 +113,8 @@ static void find_certificate(struct doctor *d, enum finding_status status, const
         if (known[i].cause == e->error.cause) {
             bool is_by_clock = !known[i].wants_ca && known[i].cause != CAUSE_CERT_HOST;
             doctor_find(d, known[i].id, status, e->name, "the certificate of " STR_FMT " %s%s%s",
-                        STR_ARG(place_of(e)), known[i].finding, is_by_clock ? "; here it is " : "",
-                        is_by_clock ? now : "");
+                        STR_ARG(doctor_place(e)), known[i].finding,
+                        is_by_clock ? "; here it is " : "", is_by_clock ? now : "");
             doctor_next(d, "%s", known[i].next);
             if (known[i].wants_ca) {
                 doctor_command(d, "\"caFile\": \"/path/to/ca.pem\"");
@@ -147,7 +136,7 @@ static void find_redirect(struct doctor *d, enum finding_status status, const st
 {
     doctor_find(d, "endpoint.redirect", status, e->name,
                 STR_FMT " sends us elsewhere, and redirects are never followed",
-                STR_ARG(place_of(e)));
+                STR_ARG(doctor_place(e)));
     if (e->redirect.len > 0) {
         doctor_next(d, "if you trust that address, make it the endpoint's");
         doctor_command(d, "\"url\": \"" STR_FMT "\"", STR_ARG(e->redirect));
@@ -176,16 +165,24 @@ static void find_other(struct doctor *d, enum finding_status status, const struc
         [CAUSE_OTHER_DIALECT] = {"endpoint.other_dialect", "correct its kind, or its url"},
     };
     const char *id = known[e->error.cause].id;
-    doctor_find(d, id != NULL ? id : "endpoint.down", status, e->name, "%s", e->error.msg);
-    doctor_next(d, "%s",
-                id != NULL ? known[e->error.cause].next : "the server's own log says more");
+    bool is_ours = e->error.code == ERR_INVALID || e->error.code == ERR_REJECTED;
+    if (id != NULL) {
+        doctor_find(d, id, status, e->name, "%s", e->error.msg);
+        doctor_next(d, "%s", known[e->error.cause].next);
+    } else if (is_ours) { /* nothing was sent */
+        doctor_find(d, "endpoint.refused", status, e->name, "%s", e->error.msg);
+        doctor_next(d, "correct its entry in the settings");
+    } else {
+        doctor_find(d, "endpoint.down", status, e->name, "%s", e->error.msg);
+        doctor_next(d, "the server's own log says more");
+    }
 }
 
 static void find_page(struct doctor *d, enum finding_status status, const struct endpoint *e)
 {
-    doctor_find(d, "endpoint.web_page", status, e->name.len > 0 ? e->name : place_of(e),
+    doctor_find(d, "endpoint.web_page", status, e->name.len > 0 ? e->name : doctor_place(e),
                 "something else listens on " STR_FMT ": a web page came, no model server",
-                STR_ARG(place_of(e)));
+                STR_ARG(doctor_place(e)));
     doctor_next(d, "stop that program, or put the model server's own address into url");
 }
 
@@ -267,7 +264,7 @@ void doctor_check_endpoint(struct doctor *d, const struct endpoint *e,
     case ENDPOINT_UNKNOWN:
     case ENDPOINT_PROBING:
         doctor_find(d, "endpoint.silent", is_needed ? FINDING_FAIL : FINDING_WARN, e->name,
-                    STR_FMT " hasn't answered in time", STR_ARG(place_of(e)));
+                    STR_FMT " hasn't answered in time", STR_ARG(doctor_place(e)));
         doctor_next(d, "restart that server; its own log says what it is busy with");
         break;
     case ENDPOINT_DOWN:
@@ -293,95 +290,4 @@ void doctor_check_kind(struct doctor *d, const struct endpoint_settings *es)
                 buf_cstr(&kinds));
     doctor_next(d, "correct its kind; most other servers speak openai's dialect");
     buf_release(&kinds);
-}
-
-/* -- ports of this machine -- */
-
-static bool is_own(const struct endpoint *e)
-{
-    return (e->ops->capabilities & PROVIDER_IN_PROCESS) != 0;
-}
-
-/* "8080, 8012, 9931 (llamacpp), 11434 (ollama)" */
-static void list_ports(const struct provider_ops *const *providers, struct buf *out)
-{
-    for (size_t i = 0; providers != NULL && providers[i] != NULL; i++) {
-        const uint16_t *port = providers[i]->ports;
-        for (; port != NULL && *port != 0; port++) {
-            buf_appendf(out, "%s%u%s%s%s", out->len > 0 ? ", " : "", (unsigned)*port,
-                        port[1] == 0 ? " (" : "", port[1] == 0 ? providers[i]->kind : "",
-                        port[1] == 0 ? ")" : "");
-        }
-    }
-}
-
-void doctor_check_ports(struct doctor *d, const struct upstream *u)
-{
-    size_t n_found = 0;
-    for (size_t i = 0; i < upstream_count(u); i++) {
-        n_found += is_own(upstream_endpoint(u, i)) ? 0 : 1;
-    }
-    for (size_t i = 0; i < upstream_place_count(u); i++) {
-        const struct endpoint *e = upstream_place(u, i);
-        bool is_hidden = e->is_discovered && e->name.len == 0;
-        if (!is_hidden || e->error.cause == CAUSE_NOTHING_LISTENS || e->error.code == ERR_OK) {
-            continue;
-        }
-        doctor_find(d, "port.foreign", n_found == 0 ? FINDING_WARN : FINDING_OK, place_of(e),
-                    "something else listens there%s",
-                    e->error.cause == CAUSE_WEB_PAGE ? ": a web page came" : "");
-        if (n_found == 0) {
-            doctor_next(d, "if your model server should be there, stop the other program or let "
-                           "the server listen on another port, and name that in endpoints");
-        }
-    }
-    if (n_found > 0) {
-        return;
-    }
-    struct buf ports;
-    buf_init(&ports, KIB);
-    list_ports(doctor_options(d)->providers, &ports);
-    doctor_find(d, "port.nothing_listens", FINDING_FAIL, STR("model servers"),
-                "none is on this machine: nothing answers on %s", buf_cstr(&ports));
-    doctor_next(d, "start one; where it is on another port or machine, name it in endpoints");
-    doctor_command(d, "%s", upstream_start_hint(u));
-    buf_release(&ports);
-}
-
-/* -- proxies -- */
-
-static const struct endpoint_settings *settings_of(const struct settings *s, str name)
-{
-    for (size_t i = 0; i < s->n_endpoints; i++) {
-        if (str_eq(s->endpoints[i].name, name)) {
-            return &s->endpoints[i];
-        }
-    }
-    return NULL;
-}
-
-void doctor_check_proxies(struct doctor *d, const struct upstream *u, const struct settings *s,
-                          const char *const *variables)
-{
-    struct buf names;
-    buf_init(&names, KIB);
-    for (; *variables != NULL; variables++) {
-        buf_appendf(&names, "%s%s", names.len > 0 ? ", " : "", *variables);
-    }
-    bool has_near = false;
-    for (size_t i = 0; names.len > 0 && i < upstream_count(u); i++) {
-        const struct endpoint *e = upstream_endpoint(u, i);
-        const struct endpoint_settings *es = settings_of(s, e->name);
-        has_near = has_near || (!is_own(e) && e->tier == TIER_LOOPBACK);
-        if (!is_own(e) && e->tier != TIER_LOOPBACK && (es == NULL || es->proxy.len == 0)) {
-            doctor_find(d, "proxy.used", FINDING_OK, e->name,
-                        "is reached through the environment's proxy (%s), where that applies",
-                        buf_cstr(&names));
-        }
-    }
-    if (has_near) {
-        doctor_find(d, "proxy.ignored", FINDING_OK, STR("proxy"),
-                    "%s: set, and not used for servers of this machine", buf_cstr(&names));
-    }
-    buf_release(&names);
 }

@@ -15,6 +15,12 @@ void doctor_command(struct doctor *d, const char *fmt, ...) __attribute__((forma
 void doctor_quote(str word, struct buf *out);
 const struct doctor_options *doctor_options(const struct doctor *d);
 
+/* -- doctor_ports.c -- */
+/* "127.0.0.1:8080" */
+str doctor_place(const struct endpoint *e);
+/* Appends a command that starts a server, with the port where it takes one. */
+void doctor_put_run_hint(const char *hint, str port, struct buf *out);
+
 /* -- doctor_model.c -- */
 /* FAIL for what concerns typing, else warn. */
 enum finding_status doctor_failing(const struct route *r);

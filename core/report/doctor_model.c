@@ -79,7 +79,20 @@ void doctor_advise(struct doctor *d, const struct endpoint *e, uint64_t max_byte
 
 /* -- roles -- */
 
-static const char *const ids[N_ROLES] = {"role.inline", "role.inlineManual", "role.chat"};
+static const char *id_of(const struct route *r)
+{
+    switch (r->role) {
+    case ROLE_INLINE:
+        return "role.inline";
+    case ROLE_INLINE_MANUAL:
+        return "role.inlineManual";
+    case ROLE_CHAT:
+        return "role.chat";
+    case N_ROLES:
+        break;
+    }
+    return "role";
+}
 
 struct names {
     const str *list;
@@ -171,12 +184,26 @@ static bool names_predictor_alone(struct names names)
     return is_alone;
 }
 
+/* Whether the role's list leaves it open that this endpoint serves. */
+static bool is_meant(struct names names, const struct endpoint *e)
+{
+    bool is = names.n == 0;
+    for (size_t i = 0; i < names.n; i++) {
+        str name = names.list[i];
+        bool is_whole =
+            name.len == e->name.len || (name.len > e->name.len && name.ptr[e->name.len] == '/');
+        is = is || (is_whole && str_starts_with(name, e->name));
+    }
+    return is;
+}
+
 /* A server that is ready and whose models all can't do it; NULL where there is none. */
-static const struct endpoint *find_unfit(const struct upstream *u, const struct route *r)
+static const struct endpoint *find_unfit(const struct upstream *u, const struct route *r,
+                                         struct names names)
 {
     for (size_t i = 0; i < upstream_count(u); i++) {
         const struct endpoint *e = upstream_endpoint(u, i);
-        bool is_fit = false;
+        bool is_fit = !is_meant(names, e);
         for (size_t m = 0; m < e->n_models; m++) {
             is_fit = is_fit || (r->role == ROLE_CHAT ? (e->models[m].abilities & MODEL_CHAT) != 0
                                                      : r->can_fill(&e->models[m]));
@@ -201,9 +228,10 @@ static bool has_any(const struct upstream *u)
     return has;
 }
 
-static void find_nobody(struct doctor *d, const struct upstream *u, const struct route *r)
+static void find_nobody(struct doctor *d, const struct upstream *u, const struct route *r,
+                        struct names names)
 {
-    const struct endpoint *unfit = find_unfit(u, r);
+    const struct endpoint *unfit = find_unfit(u, r, names);
     str subject = str_from(role_name(r->role));
     if (unfit != NULL && r->role != ROLE_CHAT) {
         doctor_find(
@@ -212,12 +240,12 @@ static void find_nobody(struct doctor *d, const struct upstream *u, const struct
             STR_ARG(unfit->name), STR_ARG(unfit->models[0].id), unfit->n_models > 1 ? ", ..." : "");
         doctor_advise(d, unfit, 0, "get one that can");
     } else if (!has_any(u)) {
-        doctor_find(d, ids[r->role], doctor_failing(r), subject,
+        doctor_find(d, id_of(r), doctor_failing(r), subject,
                     "%s, since no model server can be asked (see above)",
                     r->allows_embedded ? "the built-in predictor alone serves it"
                                        : "nobody serves it");
     } else {
-        doctor_find(d, ids[r->role], doctor_failing(r), subject, "nobody serves it%s%s",
+        doctor_find(d, id_of(r), doctor_failing(r), subject, "nobody serves it%s%s",
                     r->message[0] != '\0' ? ": " : "", r->message);
         doctor_next(d, "see what is said of the endpoints, and what they have");
         doctor_command(d, "crucible-ls models");
@@ -236,16 +264,16 @@ void doctor_check_role(struct doctor *d, const struct upstream *u, const struct 
         }
     }
     if (r->state == ROUTE_READY) {
-        doctor_find(d, ids[r->role], FINDING_OK, subject, "%s serves it%s", r->name,
+        doctor_find(d, id_of(r), FINDING_OK, subject, "%s serves it%s", r->name,
                     r->is_remote ? "; text leaves this machine" : "");
     } else if (r->state == ROUTE_LOADING) {
-        doctor_find(d, ids[r->role], FINDING_OK, subject, "%s is to serve it, and isn't loaded",
+        doctor_find(d, id_of(r), FINDING_OK, subject, "%s is to serve it, and isn't loaded",
                     r->name);
     } else if (names_predictor_alone(names) && r->role != ROLE_CHAT) {
-        doctor_find(d, ids[r->role], FINDING_OK, subject,
+        doctor_find(d, id_of(r), FINDING_OK, subject,
                     "the built-in predictor serves it, as configured");
     } else {
-        find_nobody(d, u, r);
+        find_nobody(d, u, r, names);
     }
 }
 
@@ -271,7 +299,7 @@ void doctor_check_context(struct doctor *d, const struct upstream *u, const stru
     if (m == NULL || r->role == ROLE_CHAT) {
         return;
     }
-    bool is_chosen_at_load = e->ops->encode_load != NULL;
+    bool is_chosen_at_load = e->ops->encode_load != NULL && !e->is_static;
     uint64_t has = o->n_ctx > 0 ? o->n_ctx : is_chosen_at_load ? m->loaded_ctx : m->n_ctx;
     uint64_t needs = window_tokens(r, s, o);
     if (has == 0) {
@@ -328,43 +356,54 @@ void doctor_check_load(struct doctor *d, const struct route *r, const struct doc
 
 /* -- two programs, one model -- */
 
+/* What has become of a model that somebody asks another context of; false where nothing has. */
+static bool find_contention(struct doctor *d, const struct doctor_context *c, str name)
+{
+    unsigned long long before = c->before, after = c->after, wanted = c->wanted;
+    if (wanted > 0 && before == wanted && after > 0 && after != wanted) {
+        doctor_find(d, "contention", FINDING_WARN, name,
+                    "modelOptions asks for a context of %llu tokens, and now it is loaded with "
+                    "%llu: another program has loaded it anew during this check, as each of us "
+                    "does for the other",
+                    wanted, after);
+    } else if (wanted > 0 && after > 0 && after != wanted) {
+        doctor_find(d, "contention.given", FINDING_WARN, name,
+                    "modelOptions asks for a context of %llu tokens, and it is loaded with %llu: "
+                    "its server gives it no more, or another program loads it with a number of "
+                    "its own",
+                    wanted, after);
+    } else if (wanted > 0 && before > 0 && before != wanted) {
+        doctor_find(d, "contention", FINDING_WARN, name,
+                    "was loaded with a context of %llu tokens and had to be loaded anew for the "
+                    "%llu of modelOptions; unless that number is new, another program asks for "
+                    "its own, and each loads it anew for itself",
+                    before, wanted);
+    } else if (before > 0 && after > 0 && after != before) {
+        doctor_find(d, "contention", FINDING_WARN, name,
+                    "was loaded anew during this check, with a context of %llu tokens instead of "
+                    "%llu: two programs ask for different numbers",
+                    after, before);
+    } else {
+        return false;
+    }
+    return true;
+}
+
 void doctor_check_contention(struct doctor *d, const struct doctor_context *c)
 {
     struct buf name;
     buf_init(&name, KIB);
     buf_appendf(&name, STR_FMT "/" STR_FMT, STR_ARG(c->endpoint), STR_ARG(c->model));
-    unsigned long long before = c->before, after = c->after, wanted = c->wanted;
-    bool was_other = wanted > 0 && before > 0 && before != wanted;
-    bool is_taken_back = wanted > 0 && after > 0 && after != wanted;
-    if (is_taken_back) {
-        doctor_find(d, "contention", FINDING_WARN, buf_str(&name),
-                    "modelOptions asks for a context of %llu tokens, and it is loaded with %llu: "
-                    "another program loads it with a number of its own, and each loads it anew for "
-                    "itself",
-                    wanted, after);
-    } else if (was_other) {
-        doctor_find(d, "contention", FINDING_WARN, buf_str(&name),
-                    "was loaded with a context of %llu tokens, and for the %llu of modelOptions it "
-                    "had to be loaded anew; so it will again when the other program asks",
-                    before, wanted);
-    } else if (before > 0 && after > 0 && after != before) {
-        doctor_find(d, "contention", FINDING_WARN, buf_str(&name),
-                    "was loaded anew during this check, with a context of %llu tokens instead of "
-                    "%llu: two programs ask for different numbers",
-                    after, before);
-    } else if (before > 0 && after == 0) {
-        doctor_find(d, "contention.unloaded", FINDING_WARN, buf_str(&name),
-                    "was unloaded during this check: another model took its place, or another "
-                    "program sent it away");
-        doctor_next(d, "let the server keep more models loaded, or use the same one everywhere");
-    }
-    bool is_about_numbers =
-        is_taken_back || was_other || (after > 0 && before > 0 && after != before);
-    if (is_about_numbers) {
+    if (find_contention(d, c, buf_str(&name))) {
         doctor_next(d, "let neither of them name a number (numCtx \"auto\" here, num_ctx left out "
                        "there), or both the same");
         doctor_command(d, "\"modelOptions\": { \"" STR_FMT "\": { \"numCtx\": \"auto\" } }",
                        STR_ARG(buf_str(&name)));
+    } else if (c->before > 0 && c->after == 0) {
+        doctor_find(d, "contention.unloaded", FINDING_WARN, buf_str(&name),
+                    "was unloaded during this check: another model took its place, or another "
+                    "program sent it away");
+        doctor_next(d, "let the server keep more models loaded, or use the same one everywhere");
     }
     buf_release(&name);
 }

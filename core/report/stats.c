@@ -110,6 +110,11 @@ static void write_upstream(const struct upstream *u, struct json_writer *w)
     put_count(w, STR("cancelled"), s.n_cancelled);
     put_count(w, STR("failed"), s.n_failed);
     put_count(w, STR("active"), s.n_active);
+    put_count(w, STR("retries"), s.n_retries);
+    put_count(w, STR("retriesUnafforded"), s.n_unafforded);
+    put_count(w, STR("refused"), s.n_refused);
+    put_count(w, STR("breakerOpened"), s.n_opened);
+    put_count(w, STR("late"), s.n_late);
     put_count(w, STR("tokens"), s.n_tokens);
     put_count(w, STR("promptTokens"), s.n_prompt_tokens);
     put_count(w, STR("cachedTokens"), s.n_cached_tokens);

@@ -101,6 +101,11 @@ struct settings {
     uint64_t residency_ttl_ms; /* how long an unused one stays; 0: as its server likes */
     unsigned cache_entries;
     uint64_t cache_ttl_us;
+    unsigned upstream_connections;      /* to one endpoint at a time; 0: as by default */
+    unsigned upstream_retries;          /* times that a failed call is made again */
+    unsigned upstream_breaker_failures; /* until an endpoint is left alone; 0: as by default */
+    uint64_t upstream_recovery_us;      /* for at most so long; 0: as by default */
+    bool upstream_hedge;                /* a second endpoint is asked where the first is late */
     const str *privacy_exclude;
     size_t n_privacy_exclude; /* added to the built-in ones */
     bool privacy_redact;

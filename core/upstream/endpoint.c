@@ -38,6 +38,7 @@ static struct entry *entry_create(struct upstream *u)
     en->e.loading = -1;
     en->e.next_probe_us = CLOCK_NEVER;
     en->probe_deadline_us = CLOCK_NEVER;
+    en->guard = guard_create(true);
     buf_init(&en->body, HTTP_MAX_BODY_BYTES);
     return en;
 }
@@ -50,6 +51,7 @@ void entry_destroy(struct entry *en)
         explicit_bzero(en->key, en->key_len);
     }
     xfree(en->key);
+    guard_destroy(en->guard);
     buf_release(&en->body);
     arena_release(&en->probe_arena);
     arena_release(&en->models_arena);
@@ -77,6 +79,52 @@ static const str *dup_list(struct arena *arena, const str *list, size_t n)
     return copy;
 }
 
+/* The dialect's headers, and those of the settings, which win. */
+static void set_headers(struct entry *en, const struct endpoint_settings *s)
+{
+    const char *const *own = en->e.ops->headers;
+    size_t n_own = 0, n = 0;
+    while (own && own[n_own]) {
+        n_own++;
+    }
+    str *headers = arena_alloc(&en->arena, (n_own + s->n_headers + 1) * sizeof *headers);
+    for (size_t i = 0; i < s->n_headers; i++) {
+        headers[n++] = arena_dup(&en->arena, s->headers[i]);
+    }
+    for (size_t i = 0; i < n_own; i++) {
+        str line = str_from(own[i]);
+        str name = str_sub(line, 0, str_find_char(line, ':', 0) + 1);
+        bool is_set = false;
+        for (size_t k = 0; k < s->n_headers; k++) {
+            str given = str_sub(s->headers[k], 0, name.len);
+            is_set = is_set || str_eq_nocase(given, name);
+        }
+        if (!is_set) {
+            headers[n++] = line;
+        }
+    }
+    en->target.headers = headers;
+    en->target.n_headers = n;
+}
+
+/* Takes the url apart; what the dialect's own paths begin with isn't part of it. */
+static enum err set_url(struct entry *en, str url, struct error *why)
+{
+    const struct provider_ops *ops = en->e.ops;
+    if (url.len == 0 && ops->default_url) {
+        url = str_from(ops->default_url);
+    }
+    enum err err = http_parse_url(url, &en->arena, &en->e.origin, &en->e.base_path, why);
+    for (size_t i = 0; err == ERR_OK && ops->url_endings && ops->url_endings[i]; i++) {
+        str ending = str_from(ops->url_endings[i]);
+        if (str_ends_with(en->e.base_path, ending)) {
+            en->e.base_path.len -= ending.len;
+            break;
+        }
+    }
+    return err;
+}
+
 static void set_reach(struct entry *en)
 {
     en->e.tier = http_is_loopback(en->e.origin) ? TIER_LOOPBACK
@@ -86,6 +134,8 @@ static void set_reach(struct entry *en)
     en->target.base_path = en->e.base_path;
     en->target.is_loopback_only = en->e.tier == TIER_LOOPBACK;
     en->target.connect_timeout_ms = en->e.tier == TIER_LOOPBACK ? 1000 : 3000;
+    guard_destroy(en->guard);
+    en->guard = guard_create(en->e.tier == TIER_LOOPBACK);
 }
 
 struct entry *entry_create_configured(struct upstream *u, const struct endpoint_settings *s,
@@ -108,11 +158,11 @@ struct entry *entry_create_configured(struct upstream *u, const struct endpoint_
     en->extra_body = arena_dup(arena, s->extra_body);
     en->configured_models = dup_list(arena, s->models, s->n_models);
     en->n_configured_models = s->n_models;
-    en->target.headers = dup_list(arena, s->headers, s->n_headers);
-    en->target.n_headers = s->n_headers;
+    set_headers(en, s);
+    en->target.key_header = str_from(ops->key_header);
     en->target.proxy = arena_dup(arena, s->proxy);
     en->target.ca_file = arena_dup(arena, s->ca_file);
-    if (http_parse_url(s->url, arena, &en->e.origin, &en->e.base_path, &why) != ERR_OK) {
+    if (set_url(en, s->url, &why) != ERR_OK) {
         entry_block(en, &why);
         return en;
     }
@@ -161,22 +211,12 @@ void entry_set_state(struct entry *en, enum endpoint_state state)
     upstream_changed(en->upstream);
 }
 
-/* From 5 s doubling to a minute, a fifth more or less so that many programs don't ask at once. */
-static uint64_t backoff_us(unsigned n_failures)
-{
-    uint16_t dice;
-    uint64_t us = PROBE_BACKOFF_US << (n_failures > 4 ? 4 : n_failures);
-    us = us < PROBE_MAX_BACKOFF_US ? us : PROBE_MAX_BACKOFF_US;
-    random_bytes(&dice, sizeof dice);
-    return us * 4 / 5 + us * 2 / 5 * dice / UINT16_MAX;
-}
-
 void entry_down(struct entry *en, const struct error *why)
 {
+    bool is_stranger = why->code == ERR_PROTOCOL;
     en->e.error = *why;
     en->e.loading = -1;
-    en->e.next_probe_us = clock_now_us() + backoff_us(en->n_failures);
-    en->n_failures++;
+    en->e.next_probe_us = guard_looked(en->guard, false, is_stranger, clock_now_us());
     entry_set_state(en, ENDPOINT_DOWN);
 }
 
@@ -185,6 +225,7 @@ void entry_block(struct entry *en, const struct error *why)
     en->e.error = *why;
     en->e.loading = -1;
     en->e.next_probe_us = CLOCK_NEVER;
+    guard_block(en->guard);
     entry_set_state(en, ENDPOINT_BLOCKED);
 }
 
@@ -213,7 +254,7 @@ enum err entry_target(struct entry *en, struct http_target *out, struct error *w
 
 void entry_set_path(const struct entry *en, struct buf *path)
 {
-    str given = buf_str(path);
+    str given = str_sub(buf_str(path), 0, str_find_char(buf_str(path), '?', 0));
     bool is_chat = str_ends_with(given, STR("/chat/completions"));
     str what = is_chat ? STR("chat") : str_after_last(given, '/');
     for (size_t i = 0; i < en->n_paths; i++) {

@@ -1,7 +1,8 @@
 /* exchange.c - one call to an endpoint, from the question to its end.
  *
  *     NEW -> SENT -> STREAMING -> OVER | DRAINING -> OVER
- *      |      +----> REFUSED ---> OVER
+ *      |     |  +--> REFUSED ---> OVER
+ *      |     +--< WAITING <-- (any of them, before the first text) | NEW
  *      +-> PREDICTING, FAILED --> OVER
  *
  * Why      Each way in which a server can fail must end in exactly one on_done with a code that
@@ -11,6 +12,8 @@
  *          known to fail at once, and the predictor, are answered from a timer in the next turn.
  *          An answer that has ended may have bytes to come (the end of a chunked body): it drains
  *          for a moment without a sink, so that its connection can be used again.
+ *          Each attempt is admitted by the endpoint's guard and ended with it, so that breakers,
+ *          budget and deadlines learn; what fails before any text may wait and be sent again.
  * Rules    While a sink is called the exchange is held: a cancel from in there frees it later. */
 #include "core/upstream/internal.h"
 
@@ -25,6 +28,7 @@ enum exchange_state {
     EXCHANGE_SENT,       /* handed to http, no status yet */
     EXCHANGE_STREAMING,  /* 200: the codec reads */
     EXCHANGE_REFUSED,    /* another status: the body is collected to explain it */
+    EXCHANGE_WAITING,    /* to be sent, at retry_us */
     EXCHANGE_PREDICTING, /* the predictor answers in the next turn */
     EXCHANGE_FAILED,     /* told in the next turn */
     EXCHANGE_DRAINING,   /* on_done was called; the connection ends its response */
@@ -35,11 +39,14 @@ enum exchange_state {
 #define TO(state) (1u << (state))
 
 static const unsigned next_states[N_EXCHANGE_STATES] = {
-    [EXCHANGE_NEW] = TO(EXCHANGE_SENT) | TO(EXCHANGE_PREDICTING) | TO(EXCHANGE_FAILED),
-    [EXCHANGE_SENT] =
-        TO(EXCHANGE_STREAMING) | TO(EXCHANGE_REFUSED) | TO(EXCHANGE_FAILED) | TO(EXCHANGE_OVER),
-    [EXCHANGE_STREAMING] = TO(EXCHANGE_DRAINING) | TO(EXCHANGE_FAILED) | TO(EXCHANGE_OVER),
-    [EXCHANGE_REFUSED] = TO(EXCHANGE_FAILED) | TO(EXCHANGE_OVER),
+    [EXCHANGE_NEW] =
+        TO(EXCHANGE_SENT) | TO(EXCHANGE_WAITING) | TO(EXCHANGE_PREDICTING) | TO(EXCHANGE_FAILED),
+    [EXCHANGE_SENT] = TO(EXCHANGE_STREAMING) | TO(EXCHANGE_REFUSED) | TO(EXCHANGE_WAITING) |
+                      TO(EXCHANGE_FAILED) | TO(EXCHANGE_OVER),
+    [EXCHANGE_STREAMING] =
+        TO(EXCHANGE_DRAINING) | TO(EXCHANGE_WAITING) | TO(EXCHANGE_FAILED) | TO(EXCHANGE_OVER),
+    [EXCHANGE_REFUSED] = TO(EXCHANGE_WAITING) | TO(EXCHANGE_FAILED) | TO(EXCHANGE_OVER),
+    [EXCHANGE_WAITING] = TO(EXCHANGE_SENT) | TO(EXCHANGE_FAILED) | TO(EXCHANGE_OVER),
     [EXCHANGE_PREDICTING] = TO(EXCHANGE_FAILED) | TO(EXCHANGE_OVER),
     [EXCHANGE_FAILED] = TO(EXCHANGE_OVER),
     [EXCHANGE_DRAINING] = TO(EXCHANGE_OVER),
@@ -47,7 +54,7 @@ static const unsigned next_states[N_EXCHANGE_STATES] = {
 };
 
 static const char *const state_names[N_EXCHANGE_STATES] = {
-    "new", "sent", "streaming", "refused", "predicting", "failed", "draining", "over"};
+    "new", "sent", "streaming", "refused", "waiting", "predicting", "failed", "draining", "over"};
 
 struct exchange {
     uint64_t id;
@@ -56,6 +63,10 @@ struct exchange {
     enum exchange_state state;
     struct exchange_sink sink;
     uint64_t started_us, first_token_us, total_us; /* the latter two are deadlines */
+    uint64_t gap_span_us, gap_us;                  /* longest pause, 0: any; its deadline */
+    uint64_t retry_us;                             /* WAITING: until then */
+    struct guard_call call;                        /* the attempt under way */
+    struct http_request request;                   /* to be sent again; until text comes */
     uint64_t transfer;                             /* of http; 0: none */
     struct decoder decoder;
     bool is_decoding; /* decode_finish is due */
@@ -63,10 +74,12 @@ struct exchange {
     struct generate_end end;
     bool has_failed;
     struct error error;
+    struct error first_error; /* of an attempt that was to be made again */
     int status;
     struct buf error_body;
-    struct arena arena;            /* of `place` and `model` */
-    str model;                     /* of the question, where it is one to load */
+    struct arena arena;            /* of `place` and the models */
+    str guarded;                   /* the question's model */
+    str model;                     /* ... where it is one to load, until it was heard of */
     struct prediction_place place; /* for the predictor */
     unsigned n_holds;              /* calls that still look at it */
     uint64_t piece_us;             /* when text came last; 0: none yet */
@@ -74,6 +87,7 @@ struct exchange {
 };
 
 static void start_transfer(struct exchange *x, struct entry *en, const struct exchange_spec *spec);
+static void send_request(struct exchange *x, struct entry *en);
 static void start_prediction(struct exchange *x, const struct exchange_spec *spec);
 static void fail_soon(struct exchange *x);
 static void predict(struct exchange *x);
@@ -100,6 +114,8 @@ static void set_state(struct exchange *x, enum exchange_state state)
 uint64_t exchange_start(struct upstream *u, const struct exchange_spec *spec,
                         const struct exchange_sink *sink)
 {
+    upstream_note_clocks(u, clock_now_us(), clock_wall_us());
+    upstream_want(u);
     struct entry *en = upstream_entry(u, spec->endpoint);
     struct exchange *x = xcalloc(1, sizeof *x);
     x->id = ++u->last_exchange_id;
@@ -109,6 +125,7 @@ uint64_t exchange_start(struct upstream *u, const struct exchange_spec *spec,
     x->started_us = clock_now_us();
     x->first_token_us = spec->first_token_us;
     x->total_us = spec->total_us;
+    x->gap_us = x->retry_us = CLOCK_NEVER;
     buf_init(&x->error_body, HTTP_MAX_ERROR_BYTES);
     HASH_ADD(hh, u->exchanges, id, sizeof x->id, x);
     u->stats.n_exchanges++;
@@ -132,6 +149,8 @@ static void start_prediction(struct exchange *x, const struct exchange_spec *spe
         fail_soon(x);
         return;
     }
+    x->first_token_us = x->first_token_us == EXCHANGE_AUTO ? CLOCK_NEVER : x->first_token_us;
+    x->total_us = x->total_us == EXCHANGE_AUTO ? CLOCK_NEVER : x->total_us;
     x->place = *spec->place;
     x->place.before = arena_dup(&x->arena, spec->place->before);
     x->place.after = arena_dup(&x->arena, spec->place->after);
@@ -158,6 +177,12 @@ static void on_text(str utf8, void *user)
     }
     x->first_token_us = CLOCK_NEVER;
     count_piece(x);
+    guard_text(&x->call, clock_now_us());
+    if (x->gap_span_us > 0) {
+        x->gap_us = x->call.last_us + x->gap_span_us;
+        wake_deadlines(x->upstream);
+    }
+    http_request_release(&x->request); /* it won't be sent again */
     struct entry *en = x->model.len > 0 ? upstream_entry(x->upstream, x->endpoint) : NULL;
     if (en) {
         entry_heard_model(en, x->model);
@@ -180,39 +205,140 @@ static void on_decoded_error(const struct error *error, void *user)
     x->has_failed = true;
 }
 
+/* What the guard has to know of it, and the deadlines that are left to be learned. */
+static void plan_call(struct exchange *x, struct entry *en, const struct exchange_spec *spec,
+                      const struct model_info *model)
+{
+    const struct generate *g = &spec->generate;
+    bool is_asked =
+        spec->kind == EXCHANGE_BY_SHAPE ? g->shape == GENERATE_CHAT : spec->kind == EXCHANGE_ASKED;
+    bool is_cold = en->e.ops->encode_load ? model && !model->is_loaded && !model->is_remote
+                                          : guard_is_new(en->guard, x->guarded);
+    if (!model && g->model.len == 0 && en->e.n_models == 1) {
+        model = &en->models[0];
+    }
+    if (model) {
+        guard_describe(en->guard, x->guarded, model->n_params, model->n_bytes);
+    }
+    x->call.is_explicit = is_asked;
+    x->call.about = (struct deadline_call){
+        .kind = g->shape == GENERATE_CHAT ? DEADLINE_CHAT : DEADLINE_INLINE,
+        .n_prompt_bytes = g->prefix.len + g->suffix.len + g->prompt.len + g->system.len,
+        .max_tokens = g->max_tokens,
+        .is_cold = is_cold};
+    struct deadline_spans spans = guard_spans(en->guard, x->guarded, &x->call.about);
+    if (spec->first_token_us == EXCHANGE_AUTO) {
+        x->first_token_us = x->started_us + spans.first_us;
+        x->gap_span_us = spans.gap_us;
+    }
+    if (spec->total_us == EXCHANGE_AUTO) {
+        x->total_us = x->started_us + spans.total_us;
+    }
+}
+
+/* When waiting for text is over at the latest. */
+static uint64_t latest_us(const struct exchange *x)
+{
+    return x->first_token_us < x->total_us ? x->first_token_us : x->total_us;
+}
+
+/* A keystroke's call that nobody would take is given up before any work is done for it. */
+static bool is_known_to_fail(struct exchange *x, struct entry *en)
+{
+    uint64_t now_us = clock_now_us();
+    return !x->call.is_explicit && en->e.state != ENDPOINT_BLOCKED &&
+           guard_wait_us(en->guard, now_us) == 0 &&
+           !guard_would_admit(en->guard, x->guarded, now_us) &&
+           guard_admit(en->guard, x->guarded, &x->call, now_us, latest_us(x), &x->error) != ERR_OK;
+}
+
 static void start_transfer(struct exchange *x, struct entry *en, const struct exchange_spec *spec)
 {
-    struct http_target target;
-    struct http_request request;
-    struct http_events events = {on_status, on_bytes, on_done, x};
     struct generate generate = spec->generate;
     if (generate.extra_body.len == 0) {
         generate.extra_body = en->extra_body;
-    }
-    if (entry_target(en, &target, &x->error) != ERR_OK) {
-        fail_soon(x);
-        return;
     }
     const struct model_info *model = entry_model(en, generate.model);
     generate.thinks = model && (model->abilities & MODEL_THINKS);
     generate.keep_s = x->upstream->keep_s;
     generate.n_ctx = entry_n_ctx(en, generate.model);
+    generate.loaded_as = model ? model->loaded_as : STR("");
+    generate.dialect = en->dialect;
+    if (en->e.ops->capabilities & PROVIDER_TELLS_MODEL) {
+        str called = generate.loaded_as.len > 0 ? generate.loaded_as : generate.model;
+        x->decoder.model = arena_dup(&x->arena, called);
+    }
+    x->guarded = arena_dup(&x->arena, generate.model);
     if (en->e.ops->encode_load) {
-        x->model = arena_dup(&x->arena, generate.model);
+        x->model = x->guarded;
     }
-    http_request_init(&request);
-    if (en->e.ops->encode(&generate, &request, &x->error) == ERR_OK) {
-        x->decoder.ops = en->e.ops;
-        entry_set_path(en, &request.path);
-        x->decoder.sink = (struct decode_sink){on_text, on_decoded_end, on_decoded_error, x};
-        x->upstream->stats.n_bytes_out += request.body.len;
-        x->transfer =
-            http_start(x->upstream->http, &target, &request, HTTP_MAX_BODY_BYTES, &events);
-        set_state(x, EXCHANGE_SENT);
-    } else {
+    plan_call(x, en, spec, model);
+    if (is_known_to_fail(x, en)) {
         fail_soon(x);
+        return;
     }
-    http_request_release(&request);
+    http_request_init(&x->request);
+    if (en->e.ops->encode(&generate, &x->request, &x->error) != ERR_OK) {
+        fail_soon(x);
+        return;
+    }
+    entry_set_path(en, &x->request.path);
+    x->decoder.ops = en->e.ops;
+    x->decoder.sink = (struct decode_sink){on_text, on_decoded_end, on_decoded_error, x};
+    send_request(x, en);
+}
+
+static void wait_until(struct exchange *x, uint64_t at_us)
+{
+    x->retry_us = at_us;
+    set_state(x, EXCHANGE_WAITING);
+    wake_deadlines(x->upstream);
+}
+
+/* The endpoint asked to be left alone: a person's call waits for that, a keystroke's doesn't. */
+static void wait_for_gate(struct exchange *x, const struct entry *en, uint64_t open_us)
+{
+    if (x->call.is_explicit && open_us < latest_us(x)) {
+        wait_until(x, open_us);
+        return;
+    }
+    error_set(&x->error, ERR_REJECTED,
+              STR_FMT " has too much to do and asked to be left alone for %llu s more",
+              STR_ARG(en->e.name),
+              (unsigned long long)((open_us - clock_now_us() + 999999) / 1000000));
+    fail_soon(x);
+}
+
+/* One attempt, the first or another, where the endpoint's guard allows it. */
+static void send_request(struct exchange *x, struct entry *en)
+{
+    struct http_target target;
+    struct http_events events = {on_status, on_bytes, on_done, x};
+    uint64_t now_us = clock_now_us(), wait_us = guard_wait_us(en->guard, now_us);
+    if (entry_target(en, &target, &x->error) != ERR_OK) {
+        fail_soon(x);
+        return;
+    }
+    if (wait_us > 0) {
+        wait_for_gate(x, en, now_us + wait_us);
+        return;
+    }
+    if (guard_admit(en->guard, x->guarded, &x->call, now_us, latest_us(x), &x->error) != ERR_OK) {
+        x->error = x->call.n_made > 0 ? x->first_error : x->error; /* it says more */
+        fail_soon(x);
+        return;
+    }
+    x->upstream->stats.n_bytes_out += x->request.body.len;
+    x->transfer = http_start(x->upstream->http, &target, &x->request, HTTP_MAX_BODY_BYTES, &events);
+    set_state(x, EXCHANGE_SENT);
+}
+
+static void send_again(struct exchange *x)
+{
+    struct entry *en = upstream_entry(x->upstream, x->endpoint);
+    ASSERT(x->state == EXCHANGE_WAITING && en); /* exchanges_reject has seen to it */
+    x->retry_us = CLOCK_NEVER;
+    send_request(x, en);
 }
 
 /* -- what is answered in the next turn -- */
@@ -220,6 +346,7 @@ static void start_transfer(struct exchange *x, struct entry *en, const struct ex
 static void fail_soon(struct exchange *x)
 {
     x->has_failed = true;
+    x->retry_us = CLOCK_NEVER;
     set_state(x, EXCHANGE_FAILED);
     loop_timer_set(x->upstream->soon, 0);
 }
@@ -296,6 +423,10 @@ static void on_status(int status, str content_type, void *user)
     struct exchange *x = user;
     x->status = status;
     if (status != 200) {
+        struct http *h = x->upstream->http;
+        guard_pushback(&x->call, http_header(h, x->transfer, "Retry-After"),
+                       http_header(h, x->transfer, "Date"),
+                       http_header(h, x->transfer, "X-Should-Retry"));
         set_state(x, EXCHANGE_REFUSED);
         return;
     }
@@ -303,6 +434,7 @@ static void on_status(int status, str content_type, void *user)
         error_set(&x->error, ERR_PROTOCOL, "not a model server (got %s)", LOG_SAFE(content_type));
         x->error.cause = CAUSE_WEB_PAGE;
         x->has_failed = true;
+        x->call.is_forbidden = true; /* it will be none the next time either */
         hold(x);
         finish(x);
         let_go(x);
@@ -402,23 +534,72 @@ static void retire(struct exchange *x)
     x->transfer = 0;
 }
 
-/* Tells the sink how it ended. The caller holds the exchange. */
+/* Tells the guard; false where no attempt was under way. */
+static bool end_attempt(struct exchange *x, struct entry *en, bool is_cancelled)
+{
+    bool was_out = x->call.is_out;
+    struct guard_end end = {.error = x->has_failed ? &x->error : NULL,
+                            .said = x->has_end ? &x->end : NULL,
+                            .is_cancelled = is_cancelled};
+    guard_end(en->guard, x->guarded, &x->call, &end, clock_now_us());
+    return was_out;
+}
+
+static void end_decoding(struct exchange *x)
+{
+    if (x->is_decoding) {
+        x->is_decoding = false;
+        x->decoder.ops->decode_finish(&x->decoder, true);
+    }
+}
+
+/* Whether the attempt that has just failed is made again: then it waits, as if it had never
+ * been. */
+static bool try_again(struct exchange *x, struct entry *en)
+{
+    uint64_t now_us = clock_now_us();
+    struct retry_decision d =
+        guard_retry(en->guard, x->guarded, &x->call, &x->error, latest_us(x), now_us);
+    log_debug(LOG_UPSTREAM, "exchange=%llu attempt=%u %s: %s", (unsigned long long)x->id,
+              x->call.n_made, err_name(x->error.code), d.why);
+    if (d.at_us == CLOCK_NEVER) {
+        return false;
+    }
+    http_cancel(x->upstream->http, x->transfer);
+    x->transfer = 0;
+    end_decoding(x);
+    x->first_error = x->error;
+    x->error = (struct error){0};
+    x->has_failed = x->has_end = false;
+    x->status = 0;
+    buf_clear(&x->error_body);
+    wait_until(x, d.at_us);
+    return true;
+}
+
+/* Tells the sink how it ended, unless it is tried again. The caller holds the exchange. */
 static void finish(struct exchange *x)
 {
     struct upstream *u = x->upstream;
     struct entry *en = upstream_entry(u, x->endpoint);
-    count_end(u, x);
     if (en) {
         entry_hide_key(en, &x->error);
+        if (end_attempt(x, en, false) && x->has_failed && try_again(x, en)) {
+            return;
+        }
         entry_heard(en, x->has_failed ? &x->error : NULL);
+        if (x->has_failed && x->error.code == ERR_NOT_FOUND) {
+            loads_doubt(en);
+        }
     }
+    count_end(u, x);
     if (x->has_failed || x->transfer == 0) {
         retire(x);
         set_state(x, EXCHANGE_OVER);
     } else { /* it stays to be found, for the deadline and for a cancel */
         set_state(x, EXCHANGE_DRAINING);
         u->stats.n_active--;
-        x->first_token_us = CLOCK_NEVER;
+        x->first_token_us = x->gap_us = CLOCK_NEVER;
         x->total_us = clock_now_us() + DRAIN_US;
         wake_deadlines(u);
     }
@@ -443,6 +624,10 @@ void exchange_cancel(struct upstream *u, uint64_t id)
         return;
     }
     u->stats.n_cancelled++;
+    struct entry *en = upstream_entry(u, x->endpoint);
+    if (en) {
+        (void)end_attempt(x, en, true);
+    }
     hold(x);
     retire(x);
     x->state = EXCHANGE_OVER; /* from any state */
@@ -459,10 +644,8 @@ static void let_go(struct exchange *x)
     if (--x->n_holds > 0 || x->state != EXCHANGE_OVER) {
         return;
     }
-    if (x->is_decoding) {
-        x->is_decoding = false;
-        x->decoder.ops->decode_finish(&x->decoder, true);
-    }
+    end_decoding(x);
+    http_request_release(&x->request);
     buf_release(&x->error_body);
     arena_release(&x->arena);
     xfree(x);
@@ -478,6 +661,8 @@ static void wake_deadlines(struct upstream *u)
     {
         next_us = x->first_token_us < next_us ? x->first_token_us : next_us;
         next_us = x->total_us < next_us ? x->total_us : next_us;
+        next_us = x->gap_us < next_us ? x->gap_us : next_us;
+        next_us = x->retry_us < next_us ? x->retry_us : next_us;
     }
     loop_timer_set(u->deadline_timer, next_us);
 }
@@ -490,11 +675,14 @@ static void time_out(struct exchange *x, uint64_t now_us)
         return;
     }
     if (x->state == EXCHANGE_FAILED) {
-        x->first_token_us = x->total_us = CLOCK_NEVER; /* is told in this turn anyway */
+        x->first_token_us = x->total_us = x->gap_us = CLOCK_NEVER; /* is told in this turn anyway */
         return;
     }
     if (now_us >= x->total_us) {
         error_set(&x->error, ERR_TIMEOUT, "the answer wasn't complete after %llu ms", waited_ms);
+    } else if (now_us >= x->gap_us) {
+        error_set(&x->error, ERR_TIMEOUT, "its text stopped coming %llu ms ago",
+                  (unsigned long long)(now_us - x->call.last_us) / 1000);
     } else {
         error_set(&x->error, ERR_TIMEOUT, "no text came within %llu ms", waited_ms);
     }
@@ -509,11 +697,23 @@ static struct exchange *next_late(struct upstream *u, uint64_t now_us)
     struct exchange *x, *next;
     HASH_ITER(hh, u->exchanges, x, next)
     {
-        if (now_us >= x->first_token_us || now_us >= x->total_us) {
+        if (now_us >= x->first_token_us || now_us >= x->total_us || now_us >= x->gap_us) {
             return x;
         }
     }
     return NULL;
+}
+
+/* The oldest one that waits to be sent, and may be now. */
+static struct exchange *next_due(struct upstream *u, uint64_t now_us)
+{
+    struct exchange *x, *next, *found = NULL;
+    HASH_ITER(hh, u->exchanges, x, next)
+    {
+        bool is_due = x->state == EXCHANGE_WAITING && now_us >= x->retry_us;
+        found = is_due && (!found || x->id < found->id) ? x : found;
+    }
+    return found;
 }
 
 void exchanges_on_deadline(struct upstream *u)
@@ -522,6 +722,9 @@ void exchanges_on_deadline(struct upstream *u)
     uint64_t now_us = clock_now_us();
     while ((x = next_late(u, now_us)) != NULL) {
         time_out(x, now_us);
+    }
+    while ((x = next_due(u, now_us)) != NULL) {
+        send_again(x); /* may wait again, but later than now */
     }
     wake_deadlines(u);
 }

@@ -28,7 +28,7 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
-#define POOL_MAX_CONNECTIONS  10L
+#define DEFAULT_CONNECTIONS   10u
 #define POOL_IDLE_US          SEC_TO_US(90)
 #define CONNECTION_MAX_IDLE_S 60L
 #define CONNECTION_MAX_LIFE_S 300L
@@ -86,12 +86,14 @@ struct http {
     struct transfer *current; /* is being told of */
     struct pool *pools;
     uint64_t last_id;
+    unsigned n_connections; /* at most, in each pool */
 };
 
 static unsigned n_users; /* of libcurl's global state */
 
 static void on_later(void *user);
 static struct pool *pool_of(struct http *h, const struct http_target *target);
+static void pool_limit(struct pool *pool);
 static void pool_destroy(struct pool *pool);
 static void act(struct pool *pool, curl_socket_t fd, int events);
 static void deliver_ready(struct http *h);
@@ -109,6 +111,7 @@ struct http *http_create(struct loop *loop)
 {
     struct http *h = xcalloc(1, sizeof *h);
     h->loop = loop;
+    h->n_connections = DEFAULT_CONNECTIONS;
     h->later = loop_timer_create(loop, on_later, h);
     return h;
 }
@@ -201,6 +204,28 @@ struct http_head http_head(const struct http *h)
 size_t http_active(const struct http *h)
 {
     return HASH_COUNT(h->transfers);
+}
+
+str http_header(const struct http *h, uint64_t id, const char *name)
+{
+    struct transfer *t;
+    struct curl_header *header;
+    HASH_FIND(hh, h->transfers, &id, sizeof id, t);
+    if (!t || !t->easy ||
+        curl_easy_header(t->easy, name, 0, CURLH_HEADER, -1, &header) != CURLHE_OK) {
+        return STR("");
+    }
+    return str_from(header->value);
+}
+
+void http_set_connections(struct http *h, unsigned n)
+{
+    struct pool *pool, *next;
+    h->n_connections = n > 0 ? n : DEFAULT_CONNECTIONS;
+    HASH_ITER(hh, h->pools, pool, next)
+    {
+        pool_limit(pool);
+    }
 }
 
 /* -- telling -- */
@@ -371,6 +396,13 @@ static int on_socket_wanted(CURL *easy, curl_socket_t fd, int what, void *user, 
     return 0;
 }
 
+static void pool_limit(struct pool *pool)
+{
+    long n = (long)pool->http->n_connections;
+    curl_multi_setopt(pool->multi, CURLMOPT_MAX_HOST_CONNECTIONS, n);
+    curl_multi_setopt(pool->multi, CURLMOPT_MAXCONNECTS, n);
+}
+
 static struct pool *pool_create(struct http *h, struct buf *identity)
 {
     struct pool *pool = xcalloc(1, sizeof *pool);
@@ -385,8 +417,7 @@ static struct pool *pool_create(struct http *h, struct buf *identity)
     curl_multi_setopt(pool->multi, CURLMOPT_SOCKETDATA, pool);
     curl_multi_setopt(pool->multi, CURLMOPT_TIMERFUNCTION, on_timer_wanted);
     curl_multi_setopt(pool->multi, CURLMOPT_TIMERDATA, pool);
-    curl_multi_setopt(pool->multi, CURLMOPT_MAX_HOST_CONNECTIONS, POOL_MAX_CONNECTIONS);
-    curl_multi_setopt(pool->multi, CURLMOPT_MAXCONNECTS, POOL_MAX_CONNECTIONS);
+    pool_limit(pool);
     curl_multi_setopt(pool->multi, CURLMOPT_PIPELINING, CURLPIPE_NOTHING);
     HASH_ADD_KEYPTR(hh, h->pools, pool->identity, pool->identity_len, pool);
     return pool;

@@ -33,7 +33,9 @@ struct http_events { /* in this order; none from inside http_start */
     /* The status line and headers have come. `content_type` is borrowed for the call. */
     void (*on_status)(int status, str content_type, void *user);
     void (*on_bytes)(str bytes, void *user);
-    /* The response is whole (error NULL) or failed; once, last; not after http_cancel. */
+    /* The response is whole (error NULL) or failed; once, last; not after http_cancel. Where no
+     * connection came about, so that nothing was sent, the error is ERR_CONNECT and its detail the
+     * errno of connecting. */
     void (*on_done)(const struct error *error, void *user);
     void *user;
 };
@@ -55,6 +57,11 @@ struct http_head http_head(const struct http *h);
 /* No event of the transfer comes any more; its socket is closed. Unknown ids are ignored. */
 void http_cancel(struct http *h, uint64_t id);
 size_t http_active(const struct http *h);
+/* A header of the transfer's response by its name; empty where there is none. Asked for from
+ * inside on_status, borrowed for that long. */
+str http_header(const struct http *h, uint64_t id, const char *name);
+/* At most so many connections for one identity, 0: the default (10). */
+void http_set_connections(struct http *h, unsigned n);
 
 /* Splits an URL into origin ("scheme://host:port", lower case, port always present) and base path
  * (no trailing slash). ERR_INVALID with a reason for other schemes, user names, query strings. */

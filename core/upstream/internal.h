@@ -4,18 +4,17 @@
 
 #include "core/base/map.h"
 #include "core/loop/loop.h"
+#include "core/upstream/guard.h"
 #include "core/upstream/http.h"
 #include "core/upstream/upstream.h"
 
-#define PROBE_TOTAL_US       SEC_TO_US(5)
-#define PROBE_LOADING_US     MS_TO_US(500)
-#define PROBE_BACKOFF_US     SEC_TO_US(5)
-#define PROBE_MAX_BACKOFF_US SEC_TO_US(60)
-#define PROBE_MIN_GAP_US     SEC_TO_US(2)  /* between two looks that somebody asked for */
-#define PROBE_FAILED_GAP_US  MS_TO_US(500) /* between a look and the one after a broken exchange */
-#define KEY_COMMAND_US       SEC_TO_US(10)
-#define PROBE_MAX_STEPS      300u          /* requests of one look: one per model of a long list */
-#define PROBE_REFRESH_US     SEC_TO_US(10) /* between two looks for models that are missing */
+#define PROBE_TOTAL_US      SEC_TO_US(5)
+#define PROBE_LOADING_US    MS_TO_US(500)
+#define PROBE_MIN_GAP_US    SEC_TO_US(2)  /* between two looks that somebody asked for */
+#define PROBE_FAILED_GAP_US MS_TO_US(500) /* between a look and the one after a broken exchange */
+#define KEY_COMMAND_US      SEC_TO_US(10)
+#define PROBE_MAX_STEPS     300u          /* requests of one look: one per model of a long list */
+#define PROBE_REFRESH_US    SEC_TO_US(10) /* between two looks for models that are missing */
 
 /* An endpoint with what only the upstream knows of it. An entry of a loopback port is hidden
  * until something has answered there. */
@@ -25,6 +24,7 @@ struct entry {
     str signature;      /* of its settings: same signature, same endpoint; in `arena` */
     struct arena arena; /* of what never changes */
     bool is_shown;
+    struct guard *guard; /* owned; its policies */
 
     /* what it is asked with */
     struct http_target target; /* but for the key */
@@ -55,7 +55,8 @@ struct entry {
     struct arena models_arena; /* of e.models and e.version */
     uint64_t probed_us;        /* when the last look began, 0: never */
     uint64_t probe_deadline_us;
-    unsigned n_failures; /* looks in a row without an answer */
+
+    unsigned dialect; /* struct probe's, of the last look */
 
     /* load.c's: which models are loaded right now */
     struct model_info *models; /* e.models, to be written */
@@ -84,10 +85,17 @@ struct upstream {
     struct load *loads;         /* a list: loads under way, and those that failed */
     struct settings *settings;  /* a reference; NULL until upstream_configure */
     uint64_t keep_s;            /* residency.modelTtl */
+    uint64_t clock_offset_us;   /* of the wall clock from the monotonic one; 0: not compared yet */
     struct upstream_stats stats;
 };
 
 /* upstream.c */
+/* Somebody is at work: what is down is looked at more often. */
+void upstream_want(struct upstream *u);
+/* Compares the clocks with how they stood the last time: where the wall clock has run on by more
+ * than 5 s while the other stood still, the machine has slept, or was told another time, which
+ * does no harm. Then upstream_resume. */
+void upstream_note_clocks(struct upstream *u, uint64_t now_us, uint64_t wall_us);
 void upstream_changed(struct upstream *u);     /* on_change in a later turn */
 void upstream_show(struct upstream *u);        /* rebuilds `shown` */
 void upstream_wake_probes(struct upstream *u); /* re-arms the timer for the next look */
@@ -144,6 +152,8 @@ struct model_info *entry_model(const struct entry *en, str id); /* NULL where th
 void entry_heard_model(struct entry *en, str model);
 /* Writes what is known of loads into the models, which are new. */
 void loads_mark(struct entry *en);
+/* The server has no such model, or not any more: asks which ones are loaded. */
+void loads_doubt(struct entry *en);
 void loads_glance_stop(struct entry *en);
 void loads_forget(struct upstream *u, uint64_t endpoint); /* it is gone */
 void loads_destroy(struct upstream *u);

@@ -14,6 +14,7 @@
  *          a server says nothing when it unloads a model. So before a model is asked of which
  *          nothing was heard for a while, the server is asked which ones are loaded (a glance),
  *          which costs a millisecond on loopback. Nothing is asked while nobody types.
+ *          Some servers answer an order to load at once: then glances tell when it is done.
  * Rules    A glance that fails leaves what was known in force: the exchange will see. After a load
  *          the server is glanced at, since it may have pushed another model out. */
 #include "core/upstream/internal.h"
@@ -31,6 +32,7 @@
 #define GLANCE_TOTAL_US   SEC_TO_US(2)
 #define GLANCE_MAX_BYTES  MIB
 #define LOAD_REPLY_BYTES  HTTP_MAX_ERROR_BYTES
+#define LOAD_POLL_US      MS_TO_US(250)
 
 /* A load under way, or one that failed and isn't tried again yet. */
 struct load {
@@ -38,9 +40,11 @@ struct load {
     struct load *next;
     uint64_t endpoint; /* id */
     struct buf model;
-    uint64_t transfer; /* 0: it failed */
+    uint64_t transfer; /* 0: the order was answered */
+    bool is_awaited;   /* the server has begun: glances tell when it is done */
+    uint64_t poll_us;  /* the next glance for it; CLOCK_NEVER while one is under way */
     int status;
-    struct buf reply; /* of a failure */
+    struct buf reply;
     uint64_t began_us, deadline_us, retry_us;
     unsigned n_failures; /* in a row */
     struct error error;  /* of the last failure */
@@ -52,6 +56,11 @@ static void on_load_done(const struct error *error, void *user);
 static void on_glance_status(int status, str content_type, void *user);
 static void on_glance_bytes(str bytes, void *user);
 static void on_glance_done(const struct error *error, void *user);
+
+static bool is_under_way(const struct load *l)
+{
+    return l->transfer != 0 || l->is_awaited;
+}
 
 /* -- what is known -- */
 
@@ -108,7 +117,7 @@ static void mark_loads(struct entry *en)
     for (size_t i = 0; i < en->e.n_models; i++) {
         struct model_info *m = &en->models[i];
         const struct load *l = load_find(en->upstream, en->e.id, m->id);
-        m->is_loading = l && l->transfer != 0;
+        m->is_loading = l && is_under_way(l);
         m->load_error = l && l->n_failures > 0 ? &l->error : NULL;
     }
 }
@@ -130,7 +139,8 @@ static void wake_loads(struct upstream *u)
 {
     uint64_t next_us = CLOCK_NEVER;
     for (const struct load *l = u->loads; l; l = l->next) {
-        next_us = l->transfer != 0 && l->deadline_us < next_us ? l->deadline_us : next_us;
+        next_us = is_under_way(l) && l->deadline_us < next_us ? l->deadline_us : next_us;
+        next_us = l->is_awaited && l->poll_us < next_us ? l->poll_us : next_us;
     }
     for (size_t i = 0; i < u->n_entries; i++) {
         const struct entry *en = u->entries[i];
@@ -148,7 +158,8 @@ static enum err encode_load(const struct entry *en, str model, struct http_reque
     struct load_order order = {.model = model,
                                .keep_s = en->upstream->keep_s,
                                .n_ctx = entry_n_ctx(en, model),
-                               .extra_body = en->extra_body};
+                               .extra_body = en->extra_body,
+                               .dialect = en->dialect};
     return en->e.ops->encode_load(&order, out, why);
 }
 
@@ -172,6 +183,7 @@ static void fail(struct load *l, const struct error *why)
     uint64_t wait_us = LOAD_RETRY_US << shift;
     wait_us = wait_us < LOAD_MAX_RETRY_US ? wait_us : LOAD_MAX_RETRY_US;
     l->transfer = 0;
+    l->is_awaited = false;
     l->error = *why;
     l->n_failures++;
     l->retry_us = clock_now_us() + wait_us;
@@ -223,7 +235,7 @@ void upstream_load(struct upstream *u, uint64_t endpoint, str model)
         return;
     }
     struct load *l = load_find(u, endpoint, model);
-    if (l && (l->transfer != 0 || clock_now_us() < l->retry_us)) {
+    if (l && (is_under_way(l) || clock_now_us() < l->retry_us)) {
         return;
     }
     start(l ? l : load_create(u, endpoint, model), en);
@@ -245,19 +257,54 @@ static void on_load_bytes(str bytes, void *user)
 
 static void glance(struct entry *en);
 
-static void succeed(struct load *l, struct entry *en)
+/* The model is there; its record goes. */
+static void finish(struct load *l, struct entry *en)
 {
     struct model_info *m = entry_model(en, buf_str(&l->model));
     log_info(LOG_UPSTREAM, "load: endpoint=%llu model=%s took=%llums",
              (unsigned long long)l->endpoint, LOG_SAFE(buf_str(&l->model)),
              (unsigned long long)(clock_now_us() - l->began_us) / 1000);
+    guard_loaded(en->guard, buf_str(&l->model), clock_now_us() - l->began_us, false);
     if (m) {
         m->is_loaded = true;
         m->heard_us = clock_now_us();
     }
     load_free(l);
+}
+
+static void succeed(struct load *l, struct entry *en)
+{
+    finish(l, en);
     loads_glance_stop(en); /* one that is under way may not know of it yet */
     glance(en);
+}
+
+static void await(struct load *l, struct entry *en)
+{
+    l->is_awaited = true;
+    l->poll_us = clock_now_us() + LOAD_POLL_US;
+    loads_glance_stop(en);
+}
+
+static enum load_state read_load(const struct load *l, const struct entry *en)
+{
+    if (en->e.ops->read_load) {
+        return en->e.ops->read_load(l->status, buf_str(&l->reply));
+    }
+    return l->status == 200 ? LOAD_DONE : LOAD_FAILED;
+}
+
+static void fail_answered(struct load *l, struct entry *en, const struct error *error)
+{
+    struct error why = {0};
+    if (error) {
+        why = *error;
+    } else {
+        en->e.ops->explain(l->status, buf_str(&l->reply), &why);
+    }
+    entry_hide_key(en, &why);
+    fail(l, &why);
+    entry_heard(en, &why);
 }
 
 static void on_load_done(const struct error *error, void *user)
@@ -266,23 +313,21 @@ static void on_load_done(const struct error *error, void *user)
     struct upstream *u = l->upstream;
     uint64_t endpoint = l->endpoint;
     struct entry *en = upstream_entry(u, endpoint);
-    struct error why = {0};
     l->transfer = 0;
     if (!en) { /* forgotten before: can't be */
         load_free(l);
         return;
     }
-    if (!error && l->status == 200) {
+    switch (error ? LOAD_FAILED : read_load(l, en)) {
+    case LOAD_DONE:
         succeed(l, en);
-    } else {
-        if (error) {
-            why = *error;
-        } else {
-            en->e.ops->explain(l->status, buf_str(&l->reply), &why);
-        }
-        entry_hide_key(en, &why);
-        fail(l, &why);
-        entry_heard(en, &why);
+        break;
+    case LOAD_UNDER_WAY:
+        await(l, en);
+        break;
+    case LOAD_FAILED:
+        fail_answered(l, en, error);
+        break;
     }
     tell(u, endpoint);
 }
@@ -306,7 +351,7 @@ static void glance(struct entry *en)
         return;
     }
     http_request_init(&request);
-    en->e.ops->encode_running(&request);
+    en->e.ops->encode_running(en->dialect, &request);
     entry_set_path(en, &request.path);
     buf_init(&en->glance_body, GLANCE_MAX_BYTES);
     en->glance_status = 0;
@@ -316,11 +361,19 @@ static void glance(struct entry *en)
     wake_loads(en->upstream);
 }
 
+void loads_doubt(struct entry *en)
+{
+    if (en->e.ops->encode_running && !en->e.is_static && en->e.state == ENDPOINT_READY) {
+        glance(en);
+    }
+}
+
 bool upstream_confirm_loaded(struct upstream *u, uint64_t endpoint, str model)
 {
     struct entry *en = upstream_entry(u, endpoint);
     const struct model_info *m = en && en->e.ops->encode_running ? entry_model(en, model) : NULL;
-    if (!m || m->is_remote || !m->is_loaded || clock_now_us() - m->heard_us < HEARD_FRESH_US) {
+    if (!m || en->e.is_static || m->is_remote || !m->is_loaded ||
+        clock_now_us() - m->heard_us < HEARD_FRESH_US) {
         return true;
     }
     glance(en);
@@ -340,11 +393,36 @@ static void on_glance_bytes(str bytes, void *user)
     buf_append(&en->glance_body, bytes);
 }
 
+/* What a glance says of the loads that are awaited. */
+static void settle_awaited(struct entry *en, bool is_told)
+{
+    struct load *next;
+    for (struct load *l = en->upstream->loads; l; l = next) {
+        next = l->next;
+        if (l->endpoint != en->e.id || !l->is_awaited) {
+            continue;
+        }
+        const struct model_info *m = entry_model(en, buf_str(&l->model));
+        if (is_told && m && m->is_loaded) {
+            finish(l, en);
+        } else if (is_told && (!m || !m->is_starting)) {
+            struct error why;
+            error_set(&why, ERR_STATUS,
+                      "the server gave up loading it; the server's own log says why");
+            fail(l, &why);
+        } else {
+            l->poll_us = clock_now_us() + LOAD_POLL_US;
+        }
+    }
+    mark_loads(en);
+}
+
 /* A model that is being loaded, or that a server forwards, isn't what a glance is about. */
 static void take_glance(struct entry *en, bool is_told)
 {
     uint64_t now_us = clock_now_us();
     loads_glance_stop(en);
+    settle_awaited(en, is_told);
     for (size_t i = 0; i < en->e.n_models; i++) {
         struct model_info *m = &en->models[i];
         m->is_loaded = (m->is_loaded && !m->is_loading) || m->is_remote;
@@ -359,7 +437,8 @@ static void on_glance_done(const struct error *error, void *user)
 {
     struct entry *en = user;
     bool is_told = !error && en->glance_status == 200 &&
-                   en->e.ops->read_running(buf_str(&en->glance_body), en->models, en->e.n_models);
+                   en->e.ops->read_running(buf_str(&en->glance_body), &en->models_arena, en->models,
+                                           en->e.n_models);
     en->glance = 0;
     if (error) {
         entry_heard(en, error);
@@ -372,10 +451,23 @@ static void on_glance_done(const struct error *error, void *user)
 static struct load *next_late(const struct upstream *u, uint64_t now_us)
 {
     struct load *l = u->loads;
-    while (l && (l->transfer == 0 || now_us < l->deadline_us)) {
+    while (l && (!is_under_way(l) || now_us < l->deadline_us)) {
         l = l->next;
     }
     return l;
+}
+
+/* Glances for the loads whose time has come. */
+static void poll_awaited(struct upstream *u, uint64_t now_us)
+{
+    for (struct load *l = u->loads; l; l = l->next) {
+        struct entry *en = upstream_entry(u, l->endpoint);
+        if (l->is_awaited && now_us >= l->poll_us && en) {
+            l->poll_us = CLOCK_NEVER;
+            glance(en);
+            l->poll_us = en->glance != 0 ? CLOCK_NEVER : now_us + LOAD_POLL_US;
+        }
+    }
 }
 
 void loads_on_deadline(struct upstream *u)
@@ -387,6 +479,10 @@ void loads_on_deadline(struct upstream *u)
         error_set(&why, ERR_TIMEOUT, "it wasn't loaded after %u minutes",
                   (unsigned)(LOAD_TOTAL_US / SEC_TO_US(60)));
         http_cancel(u->http, l->transfer);
+        const struct entry *en = upstream_entry(u, l->endpoint);
+        if (en) {
+            guard_loaded(en->guard, buf_str(&l->model), now_us - l->began_us, true);
+        }
         fail(l, &why);
         tell(u, l->endpoint);
     }
@@ -396,6 +492,7 @@ void loads_on_deadline(struct upstream *u)
             take_glance(en, false);
         }
     }
+    poll_awaited(u, now_us);
     wake_loads(u);
 }
 

@@ -269,8 +269,8 @@ static void publish_models(struct entry *en)
     for (size_t i = 0; i < en->n_configured_models && n < MODELS_MAX; i++) {
         str id = en->configured_models[i];
         if (!has_model(models, n, id)) {
-            models[n++] =
-                (struct model_info){.id = id, .name = id, .abilities = en->e.ops->abilities};
+            models[n++] = (struct model_info){
+                .id = id, .name = id, .abilities = en->e.ops->abilities, .is_loaded = p->is_static};
         }
     }
     en->models = models;
@@ -278,6 +278,8 @@ static void publish_models(struct entry *en)
     en->e.n_models = n;
     en->e.version = str_sub(p->version, 0, VERSION_MAX_BYTES);
     en->e.n_slots = p->n_slots;
+    en->dialect = p->dialect;
+    en->e.is_static = p->is_static || !en->e.ops->encode_load;
     arena_release(&en->models_arena);
     en->models_arena = en->probe_arena;
     en->probe_arena = (struct arena){0};
@@ -322,7 +324,7 @@ static void conclude_ready(struct entry *en)
 {
     show_found(en);
     publish_models(en);
-    en->n_failures = 0;
+    (void)guard_looked(en->guard, true, false, clock_now_us());
     en->e.loading = -1;
     en->e.error = (struct error){0};
     entry_set_state(en, ENDPOINT_READY);
@@ -332,7 +334,7 @@ static void conclude_ready(struct entry *en)
 static void conclude_loading(struct entry *en)
 {
     show_found(en);
-    en->n_failures = 0;
+    (void)guard_looked(en->guard, true, false, clock_now_us());
     en->e.loading = en->probe.loading;
     error_set(&en->e.error, ERR_LOADING, STR_FMT " is loading its model", STR_ARG(en->e.name));
     en->e.next_probe_us = clock_now_us() + PROBE_LOADING_US;
@@ -351,6 +353,9 @@ static void conclude_foreign(struct entry *en)
     } else if (en->port) {
         error_set(&why, ERR_PROTOCOL, "what answers on " STR_FMT " is no model server that we know",
                   STR_ARG(en->e.origin));
+    } else if (en->probe.hint) {
+        error_set(&why, ERR_PROTOCOL, STR_FMT " answers (status %d): %s", STR_ARG(en->e.origin),
+                  en->status, en->probe.hint);
     } else {
         error_set(&why, ERR_PROTOCOL,
                   STR_FMT " answers (status %d), but not as %s does - check url and kind",
@@ -379,8 +384,9 @@ static void conclude(struct entry *en, enum probe_state state)
         break;
     case PROBE_REFUSED:
         show_found(en);
-        error_set(&why, ERR_AUTH, STR_FMT " at " STR_FMT " refuses the key, or wants one",
-                  STR_ARG(en->e.name), STR_ARG(en->e.origin));
+        error_set(&why, ERR_AUTH, STR_FMT " at " STR_FMT " refuses the key, or wants one%s%s",
+                  STR_ARG(en->e.name), STR_ARG(en->e.origin), en->probe.hint ? ": " : "",
+                  en->probe.hint ? en->probe.hint : "");
         why.cause = CAUSE_KEY_REFUSED;
         why.detail = en->status;
         entry_block(en, &why);

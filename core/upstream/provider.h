@@ -43,14 +43,24 @@ struct generate {
     unsigned n_ctx;     /* tokens, where the settings give a number: the same in everything that is
                          * asked of the model, since another one reloads it; 0: as the server has it */
     str extra_body;     /* JSON object whose members join the body; "" for none */
+    str loaded_as;      /* struct model_info's, of the model */
+    unsigned dialect;   /* struct probe's */
 };
 
-/* Loading a model without asking it anything. Borrowed for the call. */
+/* Loading a model without asking it anything, or unloading it. Borrowed for the call. */
 struct load_order {
     str model;
     uint64_t keep_s; /* as in struct generate, like the others */
     unsigned n_ctx;
     str extra_body;
+    str loaded_as;
+    unsigned dialect;
+};
+/* What the answer to an order to load says. */
+enum load_state {
+    LOAD_DONE,      /* the model is loaded */
+    LOAD_UNDER_WAY, /* the server has begun; encode_running tells when it is done */
+    LOAD_FAILED     /* `explain` tells why */
 };
 
 /* -- responses -- */
@@ -76,6 +86,8 @@ struct decode_sink {
 struct decoder {
     const struct provider_ops *ops;
     struct decode_sink sink;
+    str model;    /* that was asked for, where the answer names the one that answers
+                   * (PROVIDER_TELLS_MODEL); else empty. Outlives the decoder */
     bool is_over; /* on_end or on_error was called */
     _Alignas(16) unsigned char state[DECODER_STATE_BYTES];
 };
@@ -103,7 +115,9 @@ struct model_info {
     uint64_t loaded_ctx;        /* tokens that it was loaded with where that is chosen at each load,
                                  * 0: unknown, or not loaded */
     bool is_loaded;
-    bool is_remote; /* a loopback server forwards it to somewhere else */
+    bool is_starting; /* the server says that it is loading it, whoever wanted it */
+    bool is_remote;   /* a loopback server forwards it to somewhere else */
+    str loaded_as;    /* what requests have to call it while it is loaded; empty: its id */
     /* the upstream's; nothing for codecs */
     bool is_loading;                /* a load that we asked for is under way */
     uint64_t heard_us;              /* when it was last known to be loaded */
@@ -116,15 +130,23 @@ struct probe {
     size_t n_models;
     unsigned n_slots; /* requests served in parallel; 0: unknown */
     str version;
-    double loading; /* 0..1, < 0: unknown */
-    void *notes;    /* the codec's own, in the arena */
+    double loading;   /* 0..1, < 0: unknown */
+    unsigned dialect; /* which form of its API the server speaks, by the codec's own numbering;
+                       * comes back with every order and question */
+    bool is_static;   /* of a kind that loads and unloads: this server doesn't, so that everything
+                       * it has is loaded */
+    const char *hint; /* with PROBE_REFUSED and PROBE_FOREIGN: what a person may do about it, in
+                       * place of the usual advice; NULL: nothing special. Static */
+    void *notes;      /* the codec's own, in the arena */
 };
 
 enum provider_capability {
-    PROVIDER_IN_PROCESS = 1,  /* no HTTP: answered by the built-in predictor */
-    PROVIDER_SLOTS = 2,       /* `slot` is honoured */
-    PROVIDER_ONE_MODEL = 4,   /* serves a single model and ignores its name */
-    PROVIDER_READS_TOKENS = 8 /* control tokens in a GENERATE_INFILL's text count as such */
+    PROVIDER_IN_PROCESS = 1,   /* no HTTP: answered by the built-in predictor */
+    PROVIDER_SLOTS = 2,        /* `slot` is honoured */
+    PROVIDER_ONE_MODEL = 4,    /* serves a single model and ignores its name */
+    PROVIDER_READS_TOKENS = 8, /* control tokens in a GENERATE_INFILL's text count as such */
+    PROVIDER_TELLS_MODEL = 16  /* answers name the model that answers, which may be another one
+                                * than was asked for: then the answer is refused */
 };
 
 struct provider_ops {
@@ -138,6 +160,15 @@ struct provider_ops {
     const char *context_hint; /* how its models get a larger context, for people; may be NULL */
     const uint16_t *ports;    /* loopback ports to look at, 0-terminated; may be NULL */
     size_t max_stops;         /* stop strings it takes; SIZE_MAX: any number */
+
+    /* How a server is reached beyond what the settings say; each may be NULL. */
+    const char *default_url;        /* where the settings of an endpoint give none */
+    const char *const *url_endings; /* NULL-terminated: what people write at the end of an url
+                                     * though the dialect's paths begin with it; cut off */
+    const char *key_header;         /* the header that carries the key; NULL: Authorization,
+                                     * after "Bearer " */
+    const char *const *headers;     /* NULL-terminated "Name: value", sent with every request
+                                     * unless the settings have one of that name */
 
     /* Encodes request number p->step of a probe. */
     void (*probe_request)(const struct probe *p, struct http_request *out);
@@ -155,14 +186,20 @@ struct provider_ops {
     /* Explains a response whose status isn't 200. `body` is at most HTTP_MAX_ERROR_BYTES of it. */
     void (*explain)(int status, str body, struct error *out);
 
-    /* Of servers that load a model when it is asked for and unload it later; all three are NULL
-     * where what is listed is loaded. A load is over when its answer is whole. */
+    /* Of servers that load a model when it is asked for and unload it later; all of these are
+     * NULL where what is listed is loaded. */
     enum err (*encode_load)(const struct load_order *l, struct http_request *out,
                             struct error *why);
+    /* What the whole of the answer says; NULL: status 200 that the model is loaded. */
+    enum load_state (*read_load)(int status, str body);
+    /* Gives the model's memory back; NULL: it can't be done. ERR_REJECTED: not by this server. */
+    enum err (*encode_unload)(const struct load_order *l, struct http_request *out,
+                              struct error *why);
     /* Asks which models are loaded; neither loads one nor keeps it from being unloaded. */
-    void (*encode_running)(struct http_request *out);
-    /* Sets is_loaded of each model; false where `body` doesn't tell. */
-    bool (*read_running)(str body, struct model_info *models, size_t n_models);
+    void (*encode_running)(unsigned dialect, struct http_request *out);
+    /* Sets is_loaded, is_starting and loaded_as (in the arena, where it is another one) of each
+     * model; false where `body` doesn't tell. */
+    bool (*read_running)(str body, struct arena *arena, struct model_info *models, size_t n_models);
 };
 
 /* NULL-terminated; defined in providers/table.c and handed to the upstream by lsp/main.c. */

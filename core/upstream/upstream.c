@@ -13,6 +13,7 @@
 #include "core/base/log.h"
 
 #define PORTS_MAX 64u
+#define SLEPT_US  SEC_TO_US(5)
 
 static void on_probe_timeout(void *user);
 static void on_deadline_timeout(void *user);
@@ -22,6 +23,8 @@ static void configure_list(struct upstream *u, const struct settings *s, struct 
                            size_t n_old);
 static void configure_ports(struct upstream *u, struct entry **old, size_t n_old);
 static void add_embedded(struct upstream *u, struct entry **old, size_t n_old);
+static void configure_guards(struct upstream *u, const struct settings *s);
+static void keep_figures(struct upstream *u, const struct entry *en);
 
 struct upstream *upstream_create(struct loop *loop, const struct upstream_options *options)
 {
@@ -78,10 +81,12 @@ void upstream_configure(struct upstream *u, struct settings *s)
         configure_ports(u, old, n_old);
     }
     add_embedded(u, old, n_old);
+    configure_guards(u, s);
     for (size_t i = 0; i < n_old; i++) {
         if (old[i]) { /* nobody took it over */
             exchanges_reject(u, old[i]->e.id);
             loads_forget(u, old[i]->e.id);
+            keep_figures(u, old[i]);
             entry_destroy(old[i]);
         }
     }
@@ -90,6 +95,18 @@ void upstream_configure(struct upstream *u, struct settings *s)
     upstream_changed(u);
     if (u->may_probe) {
         upstream_probe(u);
+    }
+}
+
+static void configure_guards(struct upstream *u, const struct settings *s)
+{
+    struct guard_options options = {.n_failures = s->upstream_breaker_failures,
+                                    .recovery_us = s->upstream_recovery_us,
+                                    .n_retries = s->upstream_retries};
+    uint64_t now_us = clock_now_us();
+    http_set_connections(u->http, s->upstream_connections);
+    for (size_t i = 0; i < u->n_entries; i++) {
+        guard_configure(u->entries[i]->guard, &options, now_us);
     }
 }
 
@@ -226,9 +243,12 @@ void upstream_probe(struct upstream *u)
 void upstream_refresh(struct upstream *u)
 {
     uint64_t now_us = clock_now_us();
+    upstream_note_clocks(u, now_us, clock_wall_us());
+    upstream_want(u);
     for (size_t i = 0; i < u->n_entries; i++) {
         struct entry *en = u->entries[i];
-        bool may_differ = en->e.state == ENDPOINT_READY && en->e.ops->encode_load;
+        bool may_differ =
+            en->e.state == ENDPOINT_READY && en->e.ops->encode_load && !en->e.is_static;
         if (u->may_probe && may_differ && now_us - en->probed_us >= PROBE_REFRESH_US) {
             probe_start(en);
         }
@@ -243,6 +263,50 @@ void upstream_look_again(struct upstream *u)
         struct entry *en = u->entries[i];
         if (en->e.state == ENDPOINT_READY && !is_embedded(en)) {
             probe_start(en);
+        }
+    }
+    upstream_wake_probes(u);
+}
+
+void upstream_want(struct upstream *u)
+{
+    uint64_t now_us = clock_now_us();
+    bool is_sooner = false;
+    for (size_t i = 0; i < u->n_entries; i++) {
+        struct entry *en = u->entries[i];
+        uint64_t next_us = CLOCK_NEVER;
+        if (en->e.state == ENDPOINT_DOWN && !en->is_probing) {
+            next_us = guard_want(en->guard, now_us);
+        }
+        if (next_us < en->e.next_probe_us) {
+            en->e.next_probe_us = next_us;
+            is_sooner = true;
+        }
+    }
+    if (is_sooner) {
+        upstream_wake_probes(u);
+    }
+}
+
+void upstream_note_clocks(struct upstream *u, uint64_t now_us, uint64_t wall_us)
+{
+    uint64_t offset_us = wall_us - now_us; /* may wrap: differences are what counts */
+    int64_t drift_us = (int64_t)(offset_us - u->clock_offset_us);
+    if (u->clock_offset_us != 0 && drift_us > (int64_t)SLEPT_US) {
+        log_info(LOG_UPSTREAM, "clocks: %lld ms were slept through", (long long)drift_us / 1000);
+        upstream_resume(u);
+    }
+    u->clock_offset_us = offset_us;
+}
+
+void upstream_resume(struct upstream *u)
+{
+    uint64_t now_us = clock_now_us();
+    for (size_t i = 0; i < u->n_entries; i++) {
+        struct entry *en = u->entries[i];
+        guard_resume(en->guard, now_us);
+        if (u->may_probe && en->e.state == ENDPOINT_DOWN && !en->is_probing) {
+            en->e.next_probe_us = now_us;
         }
     }
     upstream_wake_probes(u);
@@ -361,9 +425,64 @@ bool upstream_is_settled(const struct upstream *u)
     return true;
 }
 
+static void add_figures(struct upstream_stats *s, const struct entry *en)
+{
+    struct guard_figures f = guard_figures(en->guard);
+    s->n_retries += f.n_retries;
+    s->n_unafforded += f.n_unafforded;
+    s->n_refused += f.n_refused;
+    s->n_opened += f.n_opened;
+    s->n_late += f.n_late;
+}
+
+/* Of an endpoint that goes. */
+static void keep_figures(struct upstream *u, const struct entry *en)
+{
+    add_figures(&u->stats, en);
+}
+
 struct upstream_stats upstream_stats(const struct upstream *u)
 {
-    return u->stats;
+    struct upstream_stats s = u->stats;
+    for (size_t i = 0; i < u->n_entries; i++) {
+        add_figures(&s, u->entries[i]);
+    }
+    return s;
+}
+
+bool upstream_would_admit(const struct upstream *u, uint64_t endpoint, str model)
+{
+    const struct entry *en = upstream_entry(u, endpoint);
+    return en && guard_would_admit(en->guard, model, clock_now_us());
+}
+
+size_t upstream_prompt_bytes(const struct upstream *u, uint64_t endpoint, str model,
+                             uint64_t within_us)
+{
+    const struct entry *en = upstream_entry(u, endpoint);
+    const struct deadline *d = en ? guard_deadline(en->guard, model) : NULL;
+    return d ? deadline_prompt_bytes(d, within_us) : WINDOW_MAX_BYTES;
+}
+
+struct upstream_pace upstream_pace(const struct upstream *u, uint64_t endpoint, str model)
+{
+    const struct entry *en = upstream_entry(u, endpoint);
+    const struct deadline *d = en ? guard_deadline(en->guard, model) : NULL;
+    struct upstream_pace pace = {.health = "unknown", .breaker = "closed"};
+    if (en) {
+        pace.health = health_state_name(guard_health(en->guard));
+        pace.breaker = breaker_state_name(guard_breaker(en->guard, model)->state);
+    }
+    if (d) {
+        struct deadline_call about = {.kind = DEADLINE_INLINE, .n_prompt_bytes = 8 * (size_t)KIB};
+        struct deadline_spans spans = deadline_spans(d, &about);
+        pace.prompt_speed = deadline_prompt_speed(d);
+        pace.text_speed = deadline_text_speed(d);
+        pace.first_us = spans.first_us;
+        pace.gap_us = spans.gap_us;
+        pace.total_us = spans.total_us;
+    }
+    return pace;
 }
 
 const char *endpoint_state_name(enum endpoint_state state)

@@ -36,6 +36,8 @@ struct endpoint { /* read-only for everybody else */
     str origin, base_path; /* empty for the predictor */
     enum tier tier;
     bool is_discovered;
+    bool is_static; /* everything it has is loaded, for as long as the server runs: also of a kind
+                     * that could load (encode_load) */
     enum endpoint_state state;
     struct error error; /* why it is down or blocked */
     double loading;     /* 0..1 while loading, < 0 unknown */
@@ -92,16 +94,44 @@ void upstream_load(struct upstream *u, uint64_t endpoint, str model);
  * nothing was heard of it for 20 s the server is asked first: false, and on_change follows. */
 bool upstream_confirm_loaded(struct upstream *u, uint64_t endpoint, str model);
 /* Looks again, at most every 10 s, at endpoints that are ready and whose list of models may have
- * changed: a person who misses one gets it meanwhile. */
+ * changed: a person who misses one gets it meanwhile. Those that are down are looked at more often
+ * for a minute, too. */
 void upstream_refresh(struct upstream *u);
+
+/* -- what is known of how they do -- */
+/* Whether a keystroke's exchange would be sent, or is known to fail. */
+bool upstream_would_admit(const struct upstream *u, uint64_t endpoint, str model);
+/* How many bytes of prompt the model reads within so long, as far as that was measured; 1 KiB to
+ * WINDOW_MAX_BYTES, which is also the answer where nothing is known. */
+size_t upstream_prompt_bytes(const struct upstream *u, uint64_t endpoint, str model,
+                             uint64_t within_us);
+struct upstream_pace {                   /* of a model at an endpoint, for people */
+    const char *health;                  /* "good", "slow", "failing", "down", ... */
+    const char *breaker;                 /* "closed", "open", "half-open", "blocked" */
+    double prompt_speed, text_speed;     /* tokens in a second; 0: unknown */
+    uint64_t first_us, gap_us, total_us; /* how long typing would wait for it, of 8 KiB of prompt */
+};
+struct upstream_pace upstream_pace(const struct upstream *u, uint64_t endpoint, str model);
+/* The network changed, say, so that what failed before may work now. That the machine has slept is
+ * found out at the next exchange. */
+void upstream_resume(struct upstream *u);
+
+/* -- exchanges -- */
+enum exchange_kind {
+    EXCHANGE_BY_SHAPE, /* GENERATE_CHAT: asked for, else typing */
+    EXCHANGE_TYPING,   /* a keystroke asked: hardly ever made again, the next one asks anyway */
+    EXCHANGE_ASKED     /* a person did: made again where that may help, and they wait for it */
+};
+#define EXCHANGE_AUTO 0u /* a deadline that is learned from how long such exchanges take */
 
 struct exchange_spec { /* borrowed for the call */
     uint64_t endpoint; /* id */
+    enum exchange_kind kind;
     struct generate generate;
     const struct prediction_place *place; /* for the in-process endpoint */
-    uint64_t
-        first_token_us; /* deadline for the first byte of text, absolute; CLOCK_NEVER for none */
-    uint64_t total_us;  /* deadline for the whole */
+    uint64_t first_token_us; /* deadline for the first byte of text, absolute; CLOCK_NEVER for none.
+                              * Where it is EXCHANGE_AUTO, pauses within the text have one, too. */
+    uint64_t total_us;       /* deadline for the whole, of all attempts together */
 };
 struct exchange_sink {
     void (*on_text)(uint64_t exchange, str utf8, void *user);
@@ -111,7 +141,9 @@ struct exchange_sink {
     void *user;
 };
 /* Gives the exchange's id (never 0). Where the spec's extra_body is empty the endpoint's is sent.
- * A spec that can't be sent fails through on_done. */
+ * A spec that can't be sent fails through on_done; so does one to an endpoint or model that is
+ * known to fail, with ERR_REJECTED, the cause and no byte sent. What fails before any text may be
+ * sent again meanwhile, as retry.h says. */
 uint64_t exchange_start(struct upstream *u, const struct exchange_spec *spec,
                         const struct exchange_sink *sink);
 /* Closes it at once; its sink hears nothing more. Unknown ids are ignored. */
@@ -124,6 +156,9 @@ struct upstream_stats {
     /* How fast text comes: pauses between two pieces of one answer (of most servers a piece is a
      * token), and how long they were together. */
     uint64_t n_pauses, pauses_us;
+    uint64_t n_retries, n_unafforded; /* attempts made again; those that no budget was left for */
+    uint64_t n_refused, n_opened;     /* calls that breakers stopped; times that one opened */
+    uint64_t n_late;                  /* ended by a deadline */
 };
 struct upstream_stats upstream_stats(const struct upstream *u);
 

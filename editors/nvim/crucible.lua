@@ -1,4 +1,5 @@
--- Neovim 0.12 or later: put this into init.lua.
+-- Neovim 0.12 or later: put this into init.lua. It is all that ghost text takes; the plugin in
+-- this folder does more, and serves 0.10 and 0.11 too.
 vim.lsp.config('crucible', {
   cmd = { 'crucible-ls', '--stdio' },
   root_markers = { '.git' }, -- without filetypes: every file

@@ -28,7 +28,8 @@ The script's words, all optional; a list of scripts is used one for each generat
   refuse                close the connection without a word
   probes                the faults above meet the probes (/props, /health, /v1/models, /tokenize) as well
 
-Of kind ollama it has models that are loaded when they are asked for: see Shelf."""
+Of kind ollama it has models that are loaded when they are asked for: see Shelf. What is special to the kinds
+lmstudio, vllm, mistral, deepseek and anthropic stands in dialects.py."""
 import argparse
 import asyncio
 import json
@@ -40,6 +41,8 @@ import threading
 import time
 import urllib.parse
 
+from dialects import KINDS, Messages
+
 SPECIAL_TOKENS = ["<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>", "<|fim_pad|>", "<|repo_name|>",
                   "<|file_sep|>", "<|im_start|>", "<|im_end|>", "<|endoftext|>"]
 # (before the prefix, before the suffix, before the hole), for prompts that come rendered.
@@ -48,13 +51,16 @@ FIM_MARKS = [("<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>"),
              ("<PRE>", "<SUF>", "<MID>"),
              ("<｜fim▁begin｜>", "<｜fim▁hole｜>", "<｜fim▁end｜>")]
 GENERATIONS = ("/infill", "/completion", "/completions", "/v1/completions", "/v1/chat/completions",
-               "/api/generate", "/api/chat")
+               "/api/generate", "/api/chat", "/v1/fim/completions", "/beta/completions", "/chat/completions",
+               "/v1/messages")
+CHATS = ("/v1/chat/completions", "/chat/completions", "/api/chat", "/v1/messages")
 LOAD_OPTIONS = ("num_ctx", "num_batch", "num_gpu", "main_gpu", "use_mmap", "num_thread", "draft_num_predict")
 CREATED = "2026-11-23T02:19:34.289116347Z"
 LOADING = {"error": {"message": "Loading model", "type": "unavailable_error", "code": 503}}
 REASONS = {200: "OK", 301: "Moved Permanently", 302: "Found", 307: "Temporary Redirect", 400: "Bad Request",
-           401: "Unauthorized", 404: "Not Found", 429: "Too Many Requests", 500: "Internal Server Error",
-           501: "Not Implemented", 502: "Bad Gateway", 503: "Service Unavailable"}
+           401: "Unauthorized", 402: "Payment Required", 404: "Not Found", 422: "Unprocessable Content",
+           429: "Too Many Requests", 500: "Internal Server Error", 501: "Not Implemented", 502: "Bad Gateway",
+           503: "Service Unavailable", 529: "Overloaded"}
 
 
 def pieces_of(text):
@@ -111,7 +117,7 @@ def prompt_of(path, body):
     if path == "/infill":
         return body.get("input_prefix", "") + body.get("prompt", ""), body.get("input_suffix", "")
     prompt = body.get("prompt", "")
-    if path in ("/v1/chat/completions", "/api/chat"):
+    if path in CHATS:
         users = [m.get("content") or "" for m in body.get("messages", []) if m.get("role") == "user"]
         prompt = users[-1] if users else ""
         for hole in ("<|HOLE|>", "{{HOLE}}", "{{FILL_HERE}}", "<HOLE>", "<CURSOR>"):
@@ -370,6 +376,7 @@ class Server:
         self.truth, self.kind, self.model, self.key = Truth(texts), kind, model, key
         self.slots, self.fim, self.n_ctx = slots, fim, n_ctx
         self.shelf = Shelf(model)
+        self.own = KINDS[kind](self) if kind in KINDS else None
         self.free_slots = None  # a semaphore of the running loop
         self.scripts, self.n_loading = [{}], 0
         self.log, self.n_connections, self.connections = [], 0, set()
@@ -411,7 +418,7 @@ class Server:
         except ValueError:
             entry["body"] = raw.decode("utf-8", "replace")
         self.log.append(entry)
-        entry["is_load"] = is_load(path, entry["body"])
+        entry["is_load"] = (self.own.is_load if self.own else is_load)(path, entry["body"])
         script = self.next_script(path in GENERATIONS and not entry["is_load"])
         try:
             await self.dispatch(Response(connection, script, entry), method, path, entry)
@@ -434,6 +441,8 @@ class Server:
             return await self.send_json(response, 503, LOADING)
         if "status" in script or "body" in script:
             return await self.send_scripted(response)
+        if self.own:
+            return await self.serve_own(response, method, path, entry)
         if self.key and path != "/health" and entry["headers"].get("authorization") != f"Bearer {self.key}":
             return await self.send_error(response, 401, "Invalid API Key", "authentication_error")
         if self.kind == "ollama":
@@ -468,6 +477,19 @@ class Server:
         if path == "/tokenize":
             return {"tokens": self.tokens(body or {})}
         return None
+
+    async def serve_own(self, response, method, path, entry):
+        own, headers = self.own, entry["headers"]
+        body = entry["body"] if isinstance(entry["body"], dict) else {}
+        if self.key and own.key_of(headers) != self.key:
+            return await self.send_json(response, *own.unauthorized())
+        if path not in own.generations:
+            answer = await own.answer(response.connection, method, path, body, headers)
+            return await self.send_json(response, *(answer or own.unknown(method, path)))
+        refusal = await own.admit(response.connection, path, body, headers)
+        if refusal:
+            return await self.send_json(response, *refusal)
+        return await self.generate(response, path, body)
 
     async def serve_ollama(self, response, path, body):
         shelf, body = self.shelf, body if isinstance(body, dict) else {}
@@ -564,7 +586,10 @@ class Server:
     async def run(self, response, path, body):
         script, entry = response.script, response.entry
         pieces, reason, prefix = self.plan(script, path, body)
-        dialect = Dialect(path, self.model, prefix, len(pieces_of(prefix)))
+        n_prompt = len(pieces_of(prefix))
+        name = self.own.answering(body) if self.own else self.model
+        dialect = Messages(name, n_prompt) if path == "/v1/messages" else \
+            Dialect(path, name, prefix, n_prompt, self.kind)
         await response.connection.sleep(script.get("first_ms", 0))
         entry["first"] = time.monotonic()
         if not body.get("stream", dialect.is_ollama):
@@ -630,10 +655,10 @@ def line_of(value):
 class Dialect:
     """The events of one streamed generation, as each path words them."""
 
-    def __init__(self, path, model, prompt, n_prompt):
-        self.path, self.model, self.prompt, self.n_prompt = path, model, prompt, n_prompt
+    def __init__(self, path, model, prompt, n_prompt, kind):
+        self.path, self.model, self.prompt, self.n_prompt, self.kind = path, model, prompt, n_prompt, kind
         self.is_native = path in ("/infill", "/completion", "/completions")
-        self.is_chat = path == "/v1/chat/completions"
+        self.is_chat = path in CHATS or path == "/v1/fim/completions"  # Mistral's holes have a chat's shape
         self.is_ollama = path.startswith("/api/")
 
     def timings(self, n):
@@ -651,6 +676,8 @@ class Dialect:
                          "system_fingerprint": "b11669-Debian", "object": kind, **more, "id": "chatcmpl-f361ZHximX"})
 
     def begin(self):
+        if self.kind == "deepseek":
+            yield b": keep-alive\n\n: keep-alive\n\n"
         if self.is_chat:
             yield self.chunk([{"finish_reason": None, "index": 0, "delta": {"role": "assistant", "content": None}}])
 
@@ -666,7 +693,10 @@ class Dialect:
     def error(self, message):
         if self.is_ollama:
             return line_of({"error": message})
-        return event_of({"error": {"message": message, "type": "server_error", "code": 500}})
+        if self.kind == "lmstudio":
+            return b"event: error\n" + event_of({"error": {"type": "internal_error", "message": message}})
+        done = b"data: [DONE]\n\n" if self.kind == "vllm" else b""  # even then
+        return event_of({"error": {"message": message, "type": "server_error", "code": 500}}) + done
 
     def piece(self, text, n):
         if self.is_ollama:
@@ -775,7 +805,7 @@ def main():
     parser = argparse.ArgumentParser(description="a model server that knows the right answer")
     parser.add_argument("--port", type=int, default=8012)
     parser.add_argument("--file", nargs="*", default=[], help="files whose text is known")
-    parser.add_argument("--kind", choices=["llamacpp", "openai", "ollama"], default="llamacpp")
+    parser.add_argument("--kind", choices=["llamacpp", "openai", "ollama", *KINDS], default="llamacpp")
     parser.add_argument("--model", default="tinycode")
     parser.add_argument("--slots", type=int, default=4)
     parser.add_argument("--no-fim", action="store_true", help="the model has no fill-in-the-middle tokens")

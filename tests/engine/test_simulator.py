@@ -168,6 +168,101 @@ def test_ollama_says_what_is_wrong(ollama):
     assert b'{"error":"the runner has terminated"}\n' in ask(ollama, "/api/generate", generate())[2]
 
 
+@pytest.fixture
+def kind():
+    running = []
+
+    def make(name, **more):
+        running.append(Simulator([TEXT], kind=name, **more))
+        return running[-1].__enter__()
+
+    yield make
+    for server in running:
+        server.__exit__(None, None, None)
+
+
+PROMPT = TEXT[:TEXT.index("a + b")]
+FIM = f"<|fim_prefix|>{PROMPT}<|fim_suffix|>;\n}}\n<|fim_middle|>"
+
+
+def test_lmstudio_loads_just_in_time_and_lets_the_other_go(kind):
+    sim = kind("lmstudio")
+    sim.own.models["other"] = {"instances": [], "type": "llm"}
+    body = {"prompt": FIM, "stream": True}
+    for name in ("tinycode", "other", "tinycode"):
+        assert b'"text":"a"' in ask(sim, "/v1/completions", {**body, "model": name})[2]
+        assert sim.own.loaded() == [name]
+    assert sim.own.n_jit == 3
+    loaded = json.loads(ask(sim, "/api/v1/models/load", {"model": "other"})[2])
+    assert loaded["instance_id"] == "other" and set(sim.own.loaded()) == {"tinycode", "other"}
+    assert ask(sim, "/api/v1/models/load", {"model": "x"})[0] == 404
+    status, _, data = ask(sim, "/props", method="GET")
+    assert status == 200 and b"Unexpected endpoint or method. (GET /props)" in data
+    states = {m["id"]: m["state"] for m in json.loads(ask(sim, "/api/v0/models", method="GET")[2])["data"]}
+    assert states == {"tinycode": "loaded", "other": "loaded"}
+    ask(sim, "/api/v1/models/unload", {"instance_id": "other"})
+    assert sim.own.loaded() == ["tinycode"]
+
+
+def test_lmstudio_answers_with_what_is_loaded(kind):
+    sim = kind("lmstudio")
+    body = {"prompt": FIM, "model": "unknown", "stream": True}
+    assert ask(sim, "/v1/completions", body)[0] == 404
+    ask(sim, "/api/v1/models/load", {"model": "tinycode"})
+    assert json.loads(events(ask(sim, "/v1/completions", body)[2])[0])["model"] == "tinycode"
+
+
+def test_vllm_refuses_what_it_cant_and_sleeps(kind):
+    sim = kind("vllm")
+    body = {"prompt": FIM, "model": "tinycode", "stream": True, "max_tokens": 9}
+    assert events(ask(sim, "/v1/completions", body)[2])[-1] == "[DONE]"
+    assert ask(sim, "/v1/completions", {**body, "stop": ["a"] * 5})[0] == 400
+    assert ask(sim, "/v1/completions", {**body, "suffix": ""})[0] == 400
+    assert ask(sim, "/v1/completions", {**body, "model": "x"})[0] == 404
+    assert ask(sim, "/is_sleeping", method="GET")[0] == 404
+    sim.own.has_sleep = True
+    ask(sim, "/sleep?level=1")
+    assert ask(sim, "/v1/completions", body)[0] == 500
+    ask(sim, "/wake_up")
+    assert ask(sim, "/v1/completions", body)[0] == 200
+    sim.script(error_after=1)
+    assert b'"error"' in ask(sim, "/v1/completions", body)[2].split(b"data: [DONE]")[0].split(b"\n\n")[-2]
+
+
+def test_mistral_fills_holes_in_the_shape_of_a_chat(kind):
+    sim = kind("mistral")
+    body = {"model": "tinycode", "prompt": PROMPT, "suffix": ";\n}", "stream": True}
+    parts = [json.loads(e) for e in events(ask(sim, "/v1/fim/completions", body)[2])[:-1]]
+    assert "".join(p["choices"][0]["delta"].get("content") or "" for p in parts if p["choices"]) == "a + b"
+    assert ask(sim, "/v1/fim/completions", {**body, "stream_options": {}})[0] == 422
+    assert ask(sim, "/v1/fim/completions", {**body, "prompt": ""})[0] == 422
+    assert ask(sim, "/v1/completions", body)[0] == 404
+
+
+def test_deepseek_keeps_alive_and_limits_holes(kind):
+    sim = kind("deepseek")
+    body = {"model": "tinycode", "prompt": PROMPT, "suffix": ";\n}", "stream": True, "max_tokens": 99}
+    data = ask(sim, "/beta/completions", body)[2]
+    assert data.startswith(b": keep-alive\n\n") and b'"text":"a"' in data
+    assert ask(sim, "/beta/completions", {**body, "max_tokens": 5000})[0] == 400
+
+
+def test_anthropic_wants_its_headers_and_streams_messages(kind):
+    sim = kind("anthropic", key="k")
+    body = {"model": "tinycode", "max_tokens": 9, "messages": [{"role": "user", "content": "x"}], "stream": True}
+    assert ask(sim, "/v1/messages", body)[0] == 401
+    sim.key = ""
+    assert b"anthropic-version" in ask(sim, "/v1/messages", body)[2]
+    sim.script(text="hello")
+    connection = http.client.HTTPConnection("127.0.0.1", sim.port, timeout=5)
+    connection.request("POST", "/v1/messages", json.dumps(body), {"anthropic-version": "2023-06-01"})
+    data = connection.getresponse().read().decode()
+    connection.close()
+    names = [line[len("event: "):] for line in data.split("\n") if line.startswith("event: ")]
+    assert names[:3] == ["message_start", "content_block_start", "ping"] and names[-1] == "message_stop"
+    assert "[DONE]" not in data
+
+
 def test_loading_counts_down(sim):
     sim.script(loading=2)
     assert [ask(sim, "/health", method="GET")[0] for _ in range(3)] == [503, 503, 200]

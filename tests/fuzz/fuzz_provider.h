@@ -40,13 +40,31 @@ static inline void hear(const struct provider_ops *ops, str stream, size_t step,
 {
     *h = (struct heard){0};
     buf_init(&h->text, 16 * MIB);
-    struct decoder d = {.ops = ops, .sink = {heard_text, heard_end, heard_error, h}};
+    bool is_compared = (ops->capabilities & PROVIDER_TELLS_MODEL) && stream.len % 2 == 1;
+    struct decoder d = {.ops = ops,
+                        .model = is_compared ? STR("qwen2.5-coder-1.5b-instruct") : STR(""),
+                        .sink = {heard_text, heard_end, heard_error, h}};
     ops->decode_begin(&d);
     for (size_t i = 0; i < stream.len; i += step) {
         ops->decode(&d, str_sub(stream, i, i + step));
     }
     ops->decode_finish(&d, false);
     ASSERT(h->n_ends == 1 && utf8_is_valid(buf_str(&h->text)));
+}
+
+/* What is said of loads, with the models that the same text gave. */
+static inline void check_loads(const struct provider_ops *ops, int status, str body,
+                               struct probe *p)
+{
+    if (ops->read_load) {
+        (void)ops->read_load(status, body);
+    }
+    if (ops->read_running) {
+        (void)ops->read_running(body, p->arena, p->models, p->n_models);
+        for (size_t i = 0; i < p->n_models; i++) {
+            ASSERT(utf8_is_valid(p->models[i].loaded_as));
+        }
+    }
 }
 
 /* The first byte picks the cutting and the status of the answer to a probe. */
@@ -78,6 +96,10 @@ static inline void check_provider(const struct provider_ops *ops, const uint8_t 
         ASSERT(++n_asked < 64); /* one for each model, up to a limit */
     }
     ASSERT(p.n_models <= MODELS_MAX);
+    for (size_t i = 0; i < p.n_models; i++) {
+        ASSERT(utf8_is_valid(p.models[i].id));
+    }
+    check_loads(ops, status, body, &p);
     arena_release(&arena);
 }
 

@@ -153,3 +153,22 @@ def test_newer_request_supersedes_the_older(served, sim, document):
     for message in messages:
         assert message.get("error", {}).get("code", REQUEST_CANCELLED) == REQUEST_CANCELLED
     assert len(sim.generations) <= 1
+
+
+def test_documentation_is_resolved_when_the_client_can(served, sim, document):
+    """Popups are asked for with each key: what only one who looks at the item needs comes when it is looked at."""
+    uri, text, line, character = document("    return ", "count;")
+    params = initialize_params(inline=False)
+    item = params["capabilities"]["textDocument"]["completion"]["completionItem"]
+    item["documentationFormat"] = ["markdown", "plaintext"]
+    item["resolveSupport"] = {"properties": ["documentation", "detail", "additionalTextEdits"]}
+    server = served(params=params)
+    server.open(uri, text)
+    place = {"textDocument": {"uri": uri}, "position": {"line": line, "character": character}}
+    items = server.result("textDocument/completion", place)["items"]
+    assert len(items) == 1 and "documentation" not in items[0] and items[0]["data"] == {"language": "c"}
+    resolved = server.result("completionItem/resolve", items[0])
+    assert resolved["documentation"] == {"kind": "markdown", "value": "```c\ncount;\n```"}
+    assert {k: v for k, v in resolved.items() if k != "documentation"} == items[0]
+    foreign = {"label": "x", "data": {"other": 1}}
+    assert server.result("completionItem/resolve", foreign) == foreign

@@ -43,8 +43,18 @@ def test_json_says_what_is_known(config, env, home, shelf):
     assert set(roles) == {"inline", "inlineManual", "chat"} and shelf.generations == [] and shelf.shelf.n_loads == 0
 
 
-def test_table_fits_the_terminal(config, env, home, shelf):
+def test_nothing_is_loaded(config, env, home, shelf):
+    shelf.shelf.loaded = {}
     config(settings(shelf))
+    code, value, _ = run_json(["models"], env, home / "work")
+    inline = next(r for r in value["roles"] if r["role"] == "inline")
+    assert code == 0 and inline["state"] == "loading" and inline["needsLoad"]
+    assert shelf.shelf.n_loads == 0 and not any(e["is_load"] for e in shelf.log)
+
+
+def test_table_fits_the_terminal(config, env, home, shelf):
+    config({"endpoints": [*settings(shelf)["endpoints"], {"name": "proxied", "kind": "openai", "url":
+            "http://127.0.0.1:1/a/path/that/is/longer/than/anybody/would/like/it/v1"}]})
     code, out = run_in_terminal(["models"], env, home / "work")
     assert code == 0 and "\x1b[" in out
     lines = plain(out).split("\n")

@@ -203,3 +203,25 @@ def test_faults_of_the_stream(server, ollama, document, script, is_answered):
         assert items and applied(text, items[0]) == TRUTH
     ollama.script()
     assert ollama.wait(lambda: bool(server.inline(uri, line, character)), 5 * SLOWNESS)
+
+
+def test_context_is_the_same_in_everything_that_is_asked(server, ollama, document):
+    """Another number than the one that it was loaded with loads a model anew."""
+    server = server("ollama/tinycode", modelOptions={"ollama/*": {"numCtx": 8192}})
+    uri, text, line, character = document(*HOLE)
+    server.open(uri, text)
+    assert server.inline(uri, line, character)
+    server.notify("workspace/executeCommand", {"command": "crucible.explain", "arguments": [
+        {"uri": uri, "range": {"start": {"line": line, "character": 6}, "end": {"line": line, "character": 6}}}]})
+    assert ollama.wait(lambda: any(e["path"] == "/api/chat" for e in ollama.generations), 10 * SLOWNESS)
+    asked = [e["body"] for e in ollama.log if e["path"] in ("/api/generate", "/api/chat")]
+    assert len(asked) >= 3 and {b["options"]["num_ctx"] for b in asked} == {8192}
+    assert ollama.shelf.n_reloads == 0
+
+
+def test_context_isnt_sent_unless_it_is_set(server, ollama, document):
+    server = server("ollama/tinycode")
+    uri, text, line, character = document(*HOLE)
+    server.open(uri, text)
+    assert server.inline(uri, line, character)
+    assert not any("num_ctx" in (e["body"] or {}).get("options", {}) for e in ollama.log if isinstance(e["body"], dict))

@@ -25,6 +25,19 @@
       (unless done (accept-process-output nil 0.1)))
     (and done n)))
 
+(defun wait-for (condition &optional seconds)
+  "Let Emacs work until CONDITION holds; what it gives, nil for never."
+  (let ((end (+ (float-time) (or seconds 15))) value)
+    (while (and (not (setq value (funcall condition))) (< (float-time) end))
+      (accept-process-output nil 0.02))
+    value))
+
+(defun text-of (name)
+  "The text of the buffer NAME, \"\" where there is none."
+  (if (get-buffer name)
+      (with-current-buffer name (buffer-substring-no-properties (point-min) (point-max)))
+    ""))
+
 (defun candidates ()
   "What the popup would list."
   (let ((table (eglot-completion-at-point)))

@@ -79,6 +79,11 @@ def pytest_collection_modifyitems(config, items):
 
 
 @pytest.fixture(scope="session")
+def program_path():
+    return program
+
+
+@pytest.fixture(scope="session")
 def model_path():
     return model
 

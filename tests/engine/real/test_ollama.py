@@ -5,6 +5,7 @@ import time
 import pytest
 
 from client import SLOWNESS, applied, items_of, position_of
+from terminal import run_json
 
 TEXT = "int add(int a, int b)\n{\n    return a + b;\n}\n\nint subtract(int a, int b)\n{\n    return "
 REST = "\n}\n"
@@ -88,3 +89,20 @@ def test_unloaded_model_is_noticed_and_loaded_again(server, ollama):
     items = items_of(server.reply(ask(server, text), 30)["result"])
     assert items and "tinycode:latest" in ollama.running()
     assert "is ollama/tinycode:latest still loaded?" in str(server.result("crucible/stats"))
+
+
+def test_doctor_sees_who_else_loads_it(config, env, home, ollama):
+    """A model that another program has loaded with its own context is loaded anew for ours."""
+    ollama.unload()
+    ollama.call("POST", "/api/generate", {"model": "tinycode", "options": {"num_ctx": 2048}})
+    settings = {"endpoints": [{"name": "ollama", "kind": "ollama", "url": ollama.url}]}
+    config({**settings, "modelOptions": {"ollama/*": {"numCtx": 4096}}})
+    code, findings, _ = run_json(["doctor"], env, home / "work", timeout=110)
+    found = {f["id"]: f for f in findings}
+    assert code == 0 and "2048 tokens" in found["contention"]["finding"] and "4096" in found["contention"]["finding"]
+    ollama.unload()
+    config(settings)
+    code, findings, _ = run_json(["doctor"], env, home / "work", timeout=110)
+    found = {f["id"]: f for f in findings}
+    assert code == 0 and "loaded now" in found["load"]["finding"] and "contention" not in found
+    ollama.unload()

@@ -5,14 +5,6 @@
 #define ERROR_BODY(code, type, message)                                                            \
     "{\"error\":{\"code\":" #code ",\"message\":\"" message "\",\"type\":\"" type "\"}}"
 
-static struct arena arena;
-
-static struct probe new_probe(void)
-{
-    arena_release(&arena);
-    return (struct probe){.arena = &arena, .loading = -1};
-}
-
 static enum probe_state reply(struct probe *p, int status, const char *body)
 {
     return provider_named(KIND)->probe_reply(p, status, str_from(body));
@@ -26,13 +18,6 @@ static void check_path(const struct probe *p, const char *path)
     assert_string_equal(buf_cstr(&request.path), path);
     assert_int_equal(request.is_post, request.body.len > 0);
     http_request_release(&request);
-}
-
-static int release_arena(void **state)
-{
-    (void)state;
-    arena_release(&arena);
-    return 0;
 }
 
 #define TOKEN(piece) "{\"id\":1,\"piece\":\"" piece "\"}"
@@ -98,17 +83,86 @@ static void probe_lists_a_routers_models(void **state)
 {
     (void)state;
     struct probe p = new_probe();
-    assert_int_equal(reply(&p, 200, "{\"role\":\"router\"}"), PROBE_MORE);
+    assert_int_equal(reply(&p, 200, "{\"role\":\"router\",\"build_info\":\"b1\"}"), PROBE_MORE);
     check_path(&p, "/models");
-    assert_int_equal(reply(&p, 200,
-                           "{\"data\":[{\"id\":\"a\",\"status\":{\"value\":\"loaded\"},"
-                           "\"meta\":{\"n_ctx_train\":4096}},{\"no\":1},"
-                           "{\"id\":\"b\",\"status\":{\"value\":\"unloaded\"}}]}"),
-                     PROBE_READY);
-    assert_int_equal(p.n_models, 2);
-    assert_true(str_eq(p.models[0].id, STR("a")) && p.models[0].is_loaded);
-    assert_true(str_eq(p.models[1].id, STR("b")) && !p.models[1].is_loaded);
-    assert_int_equal(p.models[0].n_ctx, 4096);
+    assert_int_equal(probe_fixture(KIND, &p, "llamacpp_router_loaded.json"), PROBE_READY);
+    assert_int_equal(p.n_models, 3);
+    assert_true(str_eq(p.models[0].id, STR("broken")) && !p.models[0].is_loaded);
+    assert_true(str_eq(p.models[1].id, STR("tiny-a")) && p.models[1].is_loaded);
+    assert_true(str_eq(p.models[2].id, STR("tiny-b")) && !p.models[2].is_loaded);
+    assert_int_equal(p.models[1].n_ctx, 4096);
+    assert_int_equal(p.models[1].n_bytes, 4465664);
+    assert_false(p.is_static);
+    assert_int_equal(p.dialect, 1);
+    p = new_probe();
+    assert_int_equal(reply(&p, 200, "{\"role\":\"router\"}"), PROBE_MORE);
+    assert_int_equal(reply(&p, 200, "{\"data\":[{\"no\":1}]}"), PROBE_READY);
+    assert_int_equal(p.n_models, 0);
+    p = new_probe();
+    assert_int_equal(reply(&p, 200, "{\"build_info\":\"b1\"}"), PROBE_MORE);
+    assert_true(p.is_static);
+}
+
+static void routers_list_tells_what_is_loaded(void **state)
+{
+    (void)state;
+    const struct provider_ops *ops = provider_named(KIND);
+    struct buf list = fixture("llamacpp_router_loading.json");
+    struct model_info models[] = {{.id = STR("tiny-a"), .is_loaded = true},
+                                  {.id = STR("tiny-b")},
+                                  {.id = STR("broken"), .is_starting = true},
+                                  {.id = STR("gone"), .is_loaded = true}};
+    check_running_path(KIND, 1, "/models");
+    assert_true(ops->read_running(buf_str(&list), NULL, models, 4));
+    assert_false(models[0].is_loaded || models[0].is_starting);
+    assert_true(models[1].is_starting && !models[1].is_loaded);
+    assert_false(models[2].is_loaded || models[2].is_starting);
+    assert_false(models[3].is_loaded);
+    assert_true(ops->read_running(
+        STR("{\"data\":[{\"id\":\"tiny-a\",\"status\":{\"value\":\"sleeping\"}}]}"), NULL, models,
+        4));
+    assert_true(models[0].is_loaded);
+    assert_false(ops->read_running(STR("{\"error\":{}}"), NULL, models, 4));
+    assert_true(models[0].is_loaded);
+    buf_release(&list);
+}
+
+static void router_loads_and_unloads_by_orders(void **state)
+{
+    (void)state;
+    const struct provider_ops *ops = provider_named(KIND);
+    struct load_order order = {
+        .model = STR("a"), .dialect = 1, .keep_s = 600, .extra_body = STR("{\"x\":1}")};
+    check_order(ops->encode_load, &order, "/models/load {\"model\":\"a\"}");
+    check_order(ops->encode_unload, &order, "/models/unload {\"model\":\"a\"}");
+    order.dialect = 0;
+    check_order(ops->encode_load, &order, NULL);
+    check_order(ops->encode_unload, &order, NULL);
+    assert_int_equal(ops->read_load(200, STR("{\"success\":true}")), LOAD_UNDER_WAY);
+    assert_int_equal(ops->read_load(400, STR(ERROR_BODY(400, "invalid_request_error",
+                                                        "model is already running"))),
+                     LOAD_UNDER_WAY);
+    assert_int_equal(ops->read_load(404, STR(ERROR_BODY(404, "not_found_error", "File Not Found"))),
+                     LOAD_FAILED);
+    assert_int_equal(ops->read_load(500, STR("")), LOAD_FAILED);
+}
+
+/* A question never loads: the model may have had to make room since it was last heard of. */
+static void question_to_a_router_loads_nothing(void **state)
+{
+    (void)state;
+    struct buf out;
+    buf_init(&out, MIB);
+    for (unsigned shape = GENERATE_INFILL; shape <= GENERATE_CHAT; shape++) {
+        struct generate g = {.shape = (enum generate_shape)shape,
+                             .model = STR("a"),
+                             .temperature = -1,
+                             .slot = -1,
+                             .dialect = 1};
+        assert_int_equal(encoded(KIND, &g, &out), ERR_OK);
+        assert_non_null(strstr(buf_cstr(&out), "?autoload=false {\"model\":\"a\""));
+    }
+    buf_release(&out);
 }
 
 static void probe_tells_states_apart(void **state)
@@ -283,6 +337,12 @@ static void explain_names_cause_and_next_step(void **state)
     transcript_explanation(KIND, 400,
                            ERROR_BODY(400, "invalid_request_error", "model 'x' not found"),
                            ERR_NOT_FOUND, "model 'x' not found");
+    transcript_explanation(KIND, 400,
+                           ERROR_BODY(400, "invalid_request_error", "model is not loaded"),
+                           ERR_NOT_FOUND, "it is loaded again when it is asked next");
+    transcript_explanation(KIND, 500,
+                           ERROR_BODY(500, "server_error", "model limit reached, try again later"),
+                           ERR_STATUS, "--models-max");
     transcript_explanation(KIND, 404, "404 page not found", ERR_NOT_FOUND,
                            "no such model or address");
     transcript_explanation(
@@ -302,10 +362,13 @@ static void explain_names_cause_and_next_step(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown(probe_reads_a_recorded_server, release_arena),
-        cmocka_unit_test_teardown(probe_tells_abilities_by_the_vocabulary, release_arena),
-        cmocka_unit_test_teardown(probe_lists_a_routers_models, release_arena),
-        cmocka_unit_test_teardown(probe_tells_states_apart, release_arena),
+        cmocka_unit_test_teardown(probe_reads_a_recorded_server, release_probe),
+        cmocka_unit_test_teardown(probe_tells_abilities_by_the_vocabulary, release_probe),
+        cmocka_unit_test_teardown(probe_lists_a_routers_models, release_probe),
+        cmocka_unit_test(routers_list_tells_what_is_loaded),
+        cmocka_unit_test(router_loads_and_unloads_by_orders),
+        cmocka_unit_test(question_to_a_router_loads_nothing),
+        cmocka_unit_test_teardown(probe_tells_states_apart, release_probe),
         cmocka_unit_test(encode_writes_each_shape),
         cmocka_unit_test(encode_joins_the_users_members),
         cmocka_unit_test(encode_refuses_what_is_too_large),

@@ -3,14 +3,6 @@
 
 #define KIND "ollama"
 
-static struct arena arena;
-
-static struct probe new_probe(void)
-{
-    arena_release(&arena);
-    return (struct probe){.arena = &arena, .loading = -1};
-}
-
 static enum probe_state reply(struct probe *p, int status, const char *body)
 {
     return provider_named(KIND)->probe_reply(p, status, str_from(body));
@@ -29,13 +21,6 @@ static void check_request(const struct probe *p, const char *expected)
     assert_int_equal(request.is_post, request.body.len > 0);
     buf_release(&text);
     http_request_release(&request);
-}
-
-static int release_arena(void **state)
-{
-    (void)state;
-    arena_release(&arena);
-    return 0;
 }
 
 /* -- probing -- */
@@ -174,23 +159,25 @@ static void running_models_are_told(void **state)
 {
     (void)state;
     const struct provider_ops *ops = provider_named(KIND);
-    struct model_info models[] = {{.id = STR("a:1"), .is_loaded = true},
+    struct model_info models[] = {{.id = STR("a:1"), .is_loaded = true, .loaded_ctx = 8192},
                                   {.id = STR("b:latest"), .n_ctx = 32768},
                                   {.id = STR("c:cloud"), .is_remote = true, .is_loaded = true}};
     struct http_request request;
     http_request_init(&request);
-    ops->encode_running(&request);
+    ops->encode_running(0, &request);
     assert_string_equal(buf_cstr(&request.path), "/api/ps");
     assert_false(request.is_post);
     http_request_release(&request);
     assert_true(ops->read_running(STR("{\"models\":[{\"name\":\"b:latest\",\"model\":\"b:latest\","
                                       "\"context_length\":4096},{\"name\":\"x\"},7]}"),
-                                  models, 3));
+                                  &probe_arena, models, 3));
     assert_false(models[0].is_loaded);
     assert_true(models[1].is_loaded && models[1].n_ctx == 4096);
+    assert_int_equal(models[0].loaded_ctx, 0);
+    assert_int_equal(models[1].loaded_ctx, 4096);
     assert_true(models[2].is_loaded);
-    assert_false(ops->read_running(STR("{\"error\":\"x\"}"), models, 3));
-    assert_false(ops->read_running(STR("{\"models\":[}"), models, 3));
+    assert_false(ops->read_running(STR("{\"error\":\"x\"}"), &probe_arena, models, 3));
+    assert_false(ops->read_running(STR("{\"models\":[}"), &probe_arena, models, 3));
     assert_true(models[1].is_loaded);
 }
 
@@ -321,6 +308,21 @@ static void load_has_no_prompt_and_the_users_options(void **state)
                "{\"model\":\"m:1b\",\"stream\":false,\"options\":{\"num_ctx\":8192}}");
 }
 
+static void unload_is_a_load_with_no_time_to_stay(void **state)
+{
+    (void)state;
+    struct http_request request;
+    struct error why = {0};
+    struct load_order order = {.model = STR("m:1b"), .keep_s = 600, .n_ctx = 8192};
+    http_request_init(&request);
+    assert_int_equal(provider_named(KIND)->encode_unload(&order, &request, &why), ERR_OK);
+    assert_true(request.is_post);
+    assert_string_equal(buf_cstr(&request.path), "/api/generate");
+    assert_string_equal(buf_cstr(&request.body),
+                        "{\"model\":\"m:1b\",\"stream\":false,\"keep_alive\":0}");
+    http_request_release(&request);
+}
+
 /* -- reading answers -- */
 
 static void decode_reads_recorded_streams(void **state)
@@ -449,17 +451,18 @@ static void explain_names_cause_and_next_step(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown(probe_reads_a_recorded_server, release_arena),
-        cmocka_unit_test_teardown(probe_of_older_servers_asks_about_each_model, release_arena),
-        cmocka_unit_test_teardown(probe_asks_about_a_bounded_number_of_models, release_arena),
-        cmocka_unit_test_teardown(probe_knows_what_is_forwarded, release_arena),
-        cmocka_unit_test_teardown(probe_tells_states_apart, release_arena),
+        cmocka_unit_test_teardown(probe_reads_a_recorded_server, release_probe),
+        cmocka_unit_test_teardown(probe_of_older_servers_asks_about_each_model, release_probe),
+        cmocka_unit_test_teardown(probe_asks_about_a_bounded_number_of_models, release_probe),
+        cmocka_unit_test_teardown(probe_knows_what_is_forwarded, release_probe),
+        cmocka_unit_test_teardown(probe_tells_states_apart, release_probe),
         cmocka_unit_test(running_models_are_told),
         cmocka_unit_test(encode_writes_each_shape),
         cmocka_unit_test(encode_never_sends_an_empty_text),
         cmocka_unit_test(encode_joins_the_users_members),
         cmocka_unit_test(encode_refuses_what_is_too_large),
         cmocka_unit_test(load_has_no_prompt_and_the_users_options),
+        cmocka_unit_test(unload_is_a_load_with_no_time_to_stay),
         cmocka_unit_test(decode_reads_recorded_streams),
         cmocka_unit_test(decode_tells_how_a_stream_ended),
         cmocka_unit_test(decode_reads_errors_inside_a_stream),

@@ -152,8 +152,7 @@ static void decode_reads_errors_of_every_shape(void **state)
     CHECK("data: {\"error\":{\"message\":\"m\",\"code\":503}}\n\n",
           "|status 503: the server failed; its own log says more; HTTP 503 (\"m\")");
     CHECK("data: {\"error\":\"m\",\"error_type\":\"overloaded\"}\n\n",
-          "|status 200: the server refuses the request; check the endpoint's kind and settings "
-          "(\"m\")");
+          "|status 200: the server is overloaded; ask again in a moment (\"m\")");
     CHECK("data: {\"object\":\"error\",\"message\":\"m\",\"code\":401}\n\n",
           "|auth 401: the server refuses the key; set the endpoint's apiKeyFile, apiKeyEnv or "
           "apiKeyCommand; HTTP 401");
@@ -172,6 +171,64 @@ static void decode_reads_errors_of_every_shape(void **state)
           "larger one (\"This model's maximum context length is 8\")");
     CHECK("data: {\"error\":null,\"choices\":[{\"text\":\"a\",\"finish_reason\":\"stop\"}]}\n\n",
           "a|stop " NONE);
+}
+
+static void decode_reads_what_gateways_say(void **state)
+{
+    (void)state;
+    check_fixture(KIND, "openrouter_error.sse",
+                  "x|status 502: the server failed; its own log says more; HTTP 502 (\"Provider "
+                  "disconnected unexpectedly\")");
+    check_fixture(KIND, "tgi_completions.sse", "int x|stop " NONE);
+    check_fixture(KIND, "tgi_error.sse",
+                  "int|status 200: the server failed; its own log says more (\"Incomplete "
+                  "generation\")");
+    check_fixture(KIND, "llamaswap_loading.sse", "It adds.|stop " NONE);
+    CHECK("{\"error\":{\"code\":402,\"message\":\"Insufficient credits\"}}",
+          "|status 402: the account has no credit left; top it up, or name another endpoint; HTTP "
+          "402 (\"Insufficient credits\")");
+    CHECK("data: {\"choices\":[{\"delta\":{\"content\":\"a\"},\"finish_reason\":"
+          "\"content_filter\"}]}\n\n",
+          "a|rejected 0: the model or its filter refuses to answer this");
+}
+
+static void explain_knows_gateways(void **state)
+{
+    (void)state;
+    transcript_explanation(KIND, 429,
+                           "{\"error\":\"Model is overloaded\",\"error_type\":"
+                           "\"overloaded\"}",
+                           ERR_STATUS, "the server is overloaded");
+    transcript_explanation(KIND, 422,
+                           "{\"error\":\"Input validation error: `inputs` must have less than 4096 "
+                           "tokens\",\"error_type\":\"validation\"}",
+                           ERR_TOO_LARGE, "longer than the model's context");
+    transcript_explanation(KIND, 424,
+                           "{\"error\":\"Request failed during generation\",\"error_type\":"
+                           "\"generation\"}",
+                           ERR_STATUS, "the server failed");
+    transcript_explanation(KIND, 429,
+                           "{\"error\":{\"code\":429,\"message\":\"Provider returned error\","
+                           "\"metadata\":{\"raw\":\"x is temporarily rate-limited upstream\","
+                           "\"provider_name\":\"X\"}}}",
+                           ERR_STATUS, "too many requests");
+    transcript_explanation(KIND, 402, "{\"error\":{\"code\":402,\"message\":\"Insufficient\"}}",
+                           ERR_STATUS, "no credit left");
+    transcript_explanation(KIND, 429,
+                           "{\"error\":{\"message\":\"You exceeded your current quota\",\"type\":"
+                           "\"insufficient_quota\",\"code\":\"insufficient_quota\"}}",
+                           ERR_STATUS, "no credit left");
+    transcript_explanation(KIND, 400,
+                           "{\"error\":\"could not find suitable inference handler for coder\","
+                           "\"src\":\"llama-swap\"}",
+                           ERR_NOT_FOUND, "no such model");
+    transcript_explanation(KIND, 404,
+                           "{\"error\":\"no model id could be identified\",\"src\":\"llama-swap\"}",
+                           ERR_NOT_FOUND, "no such model");
+    transcript_explanation(KIND, 502,
+                           "{\"error\":\"unspecific error: upstream command exited prematurely\","
+                           "\"src\":\"llama-swap\"}",
+                           ERR_STATUS, "upstream command exited prematurely");
 }
 
 static void decode_refuses_what_is_no_model_server(void **state)
@@ -206,6 +263,8 @@ int main(void)
         cmocka_unit_test(decode_reads_recorded_streams),
         cmocka_unit_test(decode_reads_ends),
         cmocka_unit_test(decode_reads_errors_of_every_shape),
+        cmocka_unit_test(decode_reads_what_gateways_say),
+        cmocka_unit_test(explain_knows_gateways),
         cmocka_unit_test(decode_refuses_what_is_no_model_server),
         cmocka_unit_test(embedded_has_no_codec),
     };

@@ -41,11 +41,14 @@ static inline void transcript_error(const struct error *error, void *user)
     buf_appendf(user, "|%s %d: %s", err_name(error->code), error->detail, error->msg);
 }
 
+static str transcript_model; /* that was asked, for dialects whose answers name it */
+
 /* Decodes `a`, then `b` in pieces of `step` bytes. */
 static inline void transcript(const struct provider_ops *ops, str a, str b, size_t step,
                               struct buf *out)
 {
     struct decoder d = {.ops = ops,
+                        .model = transcript_model,
                         .sink = {.on_text = transcript_text,
                                  .on_end = transcript_end,
                                  .on_error = transcript_error,
@@ -148,6 +151,84 @@ static inline void transcript_explanation(const char *kind, int status, const ch
     if (str_find(str_from(error.msg), str_from(part), 0) == SIZE_MAX) {
         fail_msg("\"%s\" isn't in \"%s\"", part, error.msg);
     }
+}
+
+/* -- probes and orders -- */
+
+static struct arena probe_arena;
+
+static inline struct probe new_probe(void)
+{
+    arena_release(&probe_arena);
+    return (struct probe){.arena = &probe_arena, .loading = -1};
+}
+
+static inline int release_probe(void **state)
+{
+    (void)state;
+    arena_release(&probe_arena);
+    return 0;
+}
+
+static inline enum probe_state probe_answer(const char *kind, struct probe *p, int status,
+                                            const char *body)
+{
+    return provider_named(kind)->probe_reply(p, status, str_from(body));
+}
+
+static inline enum probe_state probe_fixture(const char *kind, struct probe *p, const char *name)
+{
+    struct buf body = fixture(name);
+    enum probe_state state = probe_answer(kind, p, 200, buf_cstr(&body));
+    buf_release(&body);
+    return state;
+}
+
+/* The next request of a probe is this path, by GET. */
+static inline void check_probe_path(const char *kind, const struct probe *p, const char *path)
+{
+    struct http_request request;
+    http_request_init(&request);
+    provider_named(kind)->probe_request(p, &request);
+    assert_string_equal(buf_cstr(&request.path), path);
+    assert_false(request.is_post);
+    assert_int_equal(request.body.len, 0);
+    http_request_release(&request);
+}
+
+typedef enum err order_fn(const struct load_order *l, struct http_request *out, struct error *why);
+
+/* What an order is encoded as: "path body"; NULL: it is refused with a reason. */
+static inline void check_order(order_fn *encode, const struct load_order *order,
+                               const char *expected)
+{
+    struct http_request request;
+    struct buf text;
+    struct error why = {0};
+    http_request_init(&request);
+    buf_init(&text, MIB);
+    enum err err = encode(order, &request, &why);
+    if (expected == NULL) {
+        assert_int_equal(err, ERR_REJECTED);
+        assert_true(why.msg[0] != '\0');
+    } else {
+        assert_int_equal(err, ERR_OK);
+        assert_true(request.is_post);
+        buf_appendf(&text, "%s %s", buf_cstr(&request.path), buf_cstr(&request.body));
+        assert_string_equal(buf_cstr(&text), expected);
+    }
+    buf_release(&text);
+    http_request_release(&request);
+}
+
+static inline void check_running_path(const char *kind, unsigned dialect, const char *path)
+{
+    struct http_request request;
+    http_request_init(&request);
+    provider_named(kind)->encode_running(dialect, &request);
+    assert_string_equal(buf_cstr(&request.path), path);
+    assert_false(request.is_post);
+    http_request_release(&request);
 }
 
 #endif

@@ -20,13 +20,26 @@ static void error_names_are_distinct(void **state)
     assert_string_equal(err_name(N_ERRS), "unknown");
 }
 
+static void causes_have_distinct_words(void **state)
+{
+    (void)state;
+    for (int i = 0; i < N_ERROR_CAUSES; i++) {
+        for (int j = 0; j < i; j++) {
+            assert_string_not_equal(error_cause_name((enum error_cause)i),
+                                    error_cause_name((enum error_cause)j));
+        }
+    }
+    assert_string_equal(error_cause_name(CAUSE_NOTHING_LISTENS), "nothing_listens");
+}
+
 static void error_set_fills_and_returns(void **state)
 {
     (void)state;
-    struct error e = {.detail = 5};
+    struct error e = {.detail = 5, .cause = CAUSE_PROXY};
     assert_int_equal(error_set(&e, ERR_TIMEOUT, "after %d ms", 3), ERR_TIMEOUT);
     assert_int_equal(e.code, ERR_TIMEOUT);
     assert_int_equal(e.detail, 0);
+    assert_int_equal(e.cause, CAUSE_NONE);
     assert_string_equal(e.msg, "after 3 ms");
     assert_int_equal(error_set(&e, ERR_CONNECT, "again: %s", e.msg), ERR_CONNECT);
     assert_string_equal(e.msg, "again: after 3 ms");
@@ -53,6 +66,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(error_names_are_distinct),
+        cmocka_unit_test(causes_have_distinct_words),
         cmocka_unit_test(error_set_fills_and_returns),
         cmocka_unit_test(error_messages_are_cut_between_characters),
     };

@@ -204,6 +204,17 @@ static void model_that_cant_be_loaded_is_passed_over(void **state)
     assert_int_equal(r.state, ROUTE_NONE);
     assert_true(r.needs_load); /* to be tried again when its time has come */
     assert_string_equal(r.message, "slow: coder can't be loaded: it needs more memory");
+    static struct model_info next = {.id = {"n", 1}, .name = {"n", 1}, .abilities = MODEL_INFILL};
+    put("next", &loads, ENDPOINT_READY, TIER_LOOPBACK, &next);
+    str names[] = {STR("slow"), STR("next")};
+    r = route_for(names, 2, "");
+    assert_true(r.needs_load && str_eq(r.load_model, STR("n"))); /* else it would never be */
+    assert_string_equal(r.name, "next/n");
+    str reversed[] = {STR("next"), STR("slow")};
+    assert_true(str_eq(route_for(reversed, 2, "").load_model, STR("n")));
+    next.load_error = &error;
+    assert_true(str_eq(route_for(names, 2, "").load_model, STR("coder")));
+    next.load_error = NULL;
 }
 
 static void best_of_several_is_loaded_or_small(void **state)

@@ -10,42 +10,53 @@
 static void template_is_found_by_the_models_name(void **state)
 {
     (void)state;
-    static const char *const cases[][2] = {{"qwen2.5-coder:1.5b", "qwen-coder"},
-                                           {"Qwen2.5-Coder-7B-Instruct-Q4_K_M.gguf", "qwen-coder"},
-                                           {"qwen3-coder-30b-a3b", "qwen-coder"},
-                                           {"tinycode-4m-q8_0.gguf tinycode", "qwen-coder"},
-                                           {"codeqwen1.5-7b", "codeqwen"},
-                                           {"codellama:7b-code", "codellama"},
-                                           {"CodeLlama-13b-Instruct-hf", "codellama"},
-                                           {"codellama-34b", NULL},
-                                           {"CodeLlama-7b-Python", NULL},
-                                           {"deepseek-coder:6.7b-base", "deepseek-coder"},
-                                           {"DeepSeek-Coder-V2-Lite-Base", "deepseek-coder"},
-                                           {"starcoder2:3b", "starcoder"},
-                                           {"bigcode/starcoderbase-1b", "starcoder"},
-                                           {"granite-8b-code-base", "granite-code"},
-                                           {"granite-3.3-8b-instruct", "granite-code"},
-                                           {"granite-4.0-h-350m", "granite4"},
-                                           {"granite4:tiny", "granite4"},
-                                           {"Refact-1_6B-fim refact-1", "refact"},
-                                           {"my-refactored-llm", NULL},
-                                           {"codegemma:2b-code", "codegemma"},
-                                           {"codegemma-7b-it", NULL},
-                                           {"codestral:22b-v0.1", "codestral"},
-                                           {"codestral-2501", NULL},
-                                           {"mamba-codestral-7b", NULL},
-                                           {"stable-code-3b", "stable-code"},
-                                           {"codegeex4-all-9b", "codegeex4"},
-                                           {"glm-4-9b", "glm4"},
-                                           {"Falcon-H1-Tiny-Coder-90M", "falcon"},
-                                           {"Seed-Coder-8B-Base", "seed-coder"},
-                                           {"Seed-Coder-8B-Instruct", NULL},
-                                           {"Mellum-4b-base", "mellum"},
-                                           {"Meta-Llama-3.1-8B-Instruct", NULL},
-                                           {"mistral-7b-instruct", NULL},
-                                           {"gpt-4o", NULL},
-                                           {"devstral-small", NULL},
-                                           {"", NULL}};
+    static const char *const cases[][2] = {
+        {"qwen2.5-coder:1.5b", "qwen-coder"},
+        {"Qwen2.5-Coder-7B-Instruct-Q4_K_M.gguf", "qwen-coder"},
+        {"qwen3-coder-30b-a3b", "qwen-coder"},
+        {"tinycode-4m-q8_0.gguf tinycode", "qwen-coder"},
+        {"codeqwen1.5-7b", "codeqwen"},
+        {"codellama:7b-code", "codellama"},
+        {"CodeLlama-13b-Instruct-hf", "codellama"},
+        {"codellama-34b", NULL},
+        {"CodeLlama-7b-Python", NULL},
+        {"deepseek-coder:6.7b-base", "deepseek-coder"},
+        {"DeepSeek-Coder-V2-Lite-Base", "deepseek-coder"},
+        {"starcoder2:3b", "starcoder"},
+        {"bigcode/starcoderbase-1b", "starcoder"},
+        {"granite-8b-code-base", "granite-code"},
+        {"granite-3.3-8b-instruct", "granite-code"},
+        {"granite-4.0-h-350m", "granite4"},
+        {"granite4:tiny", "granite4"},
+        {"Refact-1_6B-fim refact-1", "refact"},
+        {"my-refactored-llm", NULL},
+        {"codegemma:2b-code", "codegemma"},
+        {"codegemma-7b-it", NULL},
+        {"codestral:22b-v0.1", "codestral"},
+        {"codestral-2501", NULL},
+        {"mamba-codestral-7b", NULL},
+        {"stable-code-3b", "stable-code"},
+        {"codegeex4-all-9b", "codegeex4"},
+        {"glm-4-9b", "glm4"},
+        {"Falcon-H1-Tiny-Coder-90M", "falcon"},
+        {"Seed-Coder-8B-Base", "seed-coder"},
+        {"Seed-Coder-8B-Instruct", NULL},
+        {"Mellum-4b-base", "mellum"},
+        {"Meta-Llama-3.1-8B-Instruct", NULL},
+        {"mistral-7b-instruct", NULL},
+        {"gpt-4o", NULL},
+        {"devstral-small", NULL},
+        {"Qwen3-Coder-Next-80B-A3B Qwen3 Coder Next", "qwen-coder"},
+        {"Qwen2.5-Coder-7B coder", "qwen-coder"},
+        {"zai-org/GLM-4.5-Air", "glm4"},
+        {"granite3.3:8b", "granite-code"},
+        {"codestral-latest", NULL},
+        {"Mellum2-12B-A2.5B", NULL},
+        {"yi-coder-9b", NULL},
+        {"SmolLM3-3B", NULL},
+        {"deepseek-r1:8b", NULL},
+        {"qwen3-8b", NULL},
+        {"", NULL}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const struct template_family *f = template_find(str_from(cases[i][0]));
         if (cases[i][1] == NULL) {
@@ -140,6 +151,60 @@ static void template_user_text_forges_no_token(void **state)
     }
 }
 
+/* Gives the spelling in angle or square brackets that `text` begins with, SentencePiece's blank
+ * before it or not; 0 where there is none. */
+static size_t bracketed(str text)
+{
+    size_t start = str_starts_with(text, STR("\xe2\x96\x81<")) ? 3 : 0;
+    if (start == text.len || (text.ptr[start] != '<' && text.ptr[start] != '[')) {
+        return 0;
+    }
+    char closing = text.ptr[start] == '<' ? '>' : ']';
+    size_t end = str_find_char(text, closing, start);
+    return end == SIZE_MAX ? 0 : end + 1;
+}
+
+/* Every spelling of a family's pattern and stops, found by its look and not by the table of
+ * tokens: none that stands in the user's text reaches the model of that family whole. */
+static void template_breaks_every_spelling_of_its_own(void **state)
+{
+    (void)state;
+    str names = STR(FAMILIES), name;
+    unsigned n_spellings = 0;
+    while (str_next(&names, '|', &name)) {
+        const struct template_family *f = template_find(name);
+        struct buf all, plain, forged;
+        buf_init(&all, 64 * KIB);
+        buf_append(&all, str_from(f->pattern));
+        for (size_t i = 0; f->stops[i] != NULL; i++) {
+            buf_append(&all, str_from(f->stops[i]));
+        }
+        for (size_t i = 0; i < all.len; i++) {
+            str spelling = str_sub(buf_str(&all), i, all.len);
+            spelling.len = bracketed(spelling);
+            if (spelling.len == 0 || str_eq(spelling, STR("</code>"))) {
+                continue; /* the latter is ordinary text, also to stable-code's tokenizer */
+            }
+            buf_init(&plain, 64 * KIB);
+            buf_init(&forged, 64 * KIB);
+            template_render(f, STR("x"), STR("x"), STR("x"), &plain);
+            template_render(f, spelling, STR("x"), STR("x"), &forged);
+            size_t n_plain = 0, n_forged = 0;
+            for (size_t k = 0; k + spelling.len <= forged.len; k++) {
+                n_forged += str_starts_with(str_sub(buf_str(&forged), k, forged.len), spelling);
+                n_plain += str_starts_with(str_sub(buf_str(&plain), k, plain.len), spelling);
+            }
+            assert_int_equal(n_forged, n_plain);
+            n_spellings++;
+            i += spelling.len - 1;
+            buf_release(&plain);
+            buf_release(&forged);
+        }
+        buf_release(&all);
+    }
+    assert_true(n_spellings > 120);
+}
+
 static void check_neutralised(const char *text, const char *expected)
 {
     struct buf once, twice;
@@ -214,6 +279,7 @@ int main(void)
         cmocka_unit_test(template_is_found_by_the_models_name),
         cmocka_unit_test(template_renders_each_family),
         cmocka_unit_test(template_user_text_forges_no_token),
+        cmocka_unit_test(template_breaks_every_spelling_of_its_own),
         cmocka_unit_test(template_neutralise_breaks_tokens_only),
         cmocka_unit_test(template_breaks_file_marks_where_the_family_has_them),
         cmocka_unit_test(template_control_token_tells_beginnings),

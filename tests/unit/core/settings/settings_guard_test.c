@@ -450,6 +450,11 @@ static void assert_not_wider(const struct settings *a, const struct settings *b)
     assert_true(b->context_file_bytes <= a->context_file_bytes);
     assert_true(b->inline_max_tokens <= a->inline_max_tokens);
     assert_true(b->cache_entries <= a->cache_entries && b->cache_ttl_us <= a->cache_ttl_us);
+    assert_true(b->upstream_connections <= a->upstream_connections);
+    assert_true(b->upstream_retries <= a->upstream_retries);
+    assert_int_equal(b->upstream_breaker_failures, a->upstream_breaker_failures);
+    assert_true(b->upstream_recovery_us == a->upstream_recovery_us);
+    assert_int_equal(b->upstream_hedge, a->upstream_hedge);
     assert_true(b->n_privacy_exclude >= a->n_privacy_exclude);
     assert_true(b->n_languages_off >= a->n_languages_off);
     assert_true(b->privacy_redact >= a->privacy_redact);

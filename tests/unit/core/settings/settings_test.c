@@ -58,6 +58,11 @@ static void settings_defaults_are_those_of_the_table(void **state)
     assert_true(s->cache_ttl_us == 300000000u);
     assert_int_equal(s->inline_file_bytes, 10485760);
     assert_int_equal(s->context_file_bytes, 1048576);
+    assert_int_equal(s->upstream_connections, 10);
+    assert_int_equal(s->upstream_retries, 3);
+    assert_int_equal(s->upstream_breaker_failures, 5);
+    assert_true(s->upstream_recovery_us == 60000000u);
+    assert_false(s->upstream_hedge);
     assert_str(s->log_file, "");
     assert_str(s->log_level, "warn");
     settings_unref(s);
@@ -136,6 +141,21 @@ static void settings_read_every_documented_key(void **state)
     assert_true(settings_language_is_on(s, STR("c")));
     settings_unref(s);
     settings_builder_destroy(b);
+}
+
+static void settings_upstream_fills_its_fields(void **state)
+{
+    (void)state;
+    struct settings *s =
+        only(SETTINGS_USER_FILE,
+             "{\"upstream\": {\"maxConnections\": 3, \"retries\": 0,"
+             "\"breakerFailures\": 9, \"breakerRecovery\": \"2m\", \"hedge\": true}}");
+    assert_int_equal(s->upstream_connections, 3);
+    assert_int_equal(s->upstream_retries, 0);
+    assert_int_equal(s->upstream_breaker_failures, 9);
+    assert_true(s->upstream_recovery_us == 120000000u);
+    assert_true(s->upstream_hedge);
+    settings_unref(s);
 }
 
 static void settings_model_options_take_the_first_pattern(void **state)
@@ -486,6 +506,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(settings_defaults_are_those_of_the_table),
         cmocka_unit_test(settings_read_every_documented_key),
+        cmocka_unit_test(settings_upstream_fills_its_fields),
         cmocka_unit_test(settings_model_options_take_the_first_pattern),
         cmocka_unit_test(settings_later_sources_win),
         cmocka_unit_test(settings_name_what_is_wrong),

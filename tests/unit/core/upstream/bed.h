@@ -156,6 +156,11 @@ struct fixture {
     const char *models_body;
     const char *probe_body, *fill_type, *fill_body; /* fill_body NULL: silence */
     const char *raw;                                /* instead of a whole answer */
+    const char *probe_raw;                          /* the same to /probe */
+    size_t n_bad;                                   /* fills answered by ... */
+    const char *bad_raw;                            /* ... this first; NULL: silence */
+    bool is_bad_closed;                             /* ... after which the connection ends */
+    enum exchange_kind kind;                        /* of what is started */
     size_t n_probes, n_fills;
     int n_changes;
     bool is_inside; /* a call that must not call back */
@@ -167,7 +172,14 @@ static inline void on_request(struct server_connection *c, str request, void *us
     struct fixture *f = user;
     if (str_find(request, STR(" /fill"), 0) != SIZE_MAX) {
         f->n_fills++;
-        if (f->raw) {
+        if (f->n_fills <= f->n_bad) {
+            if (f->bad_raw) {
+                server_send(c, f->bad_raw);
+            }
+            if (f->is_bad_closed) {
+                server_close(c);
+            }
+        } else if (f->raw) {
             server_send(c, f->raw);
         } else if (f->fill_body) {
             server_reply(c, f->fill_status, f->fill_type, f->fill_body);
@@ -179,6 +191,10 @@ static inline void on_request(struct server_connection *c, str request, void *us
         server_reply(c, is_other ? 200 : 404, "application/json", f->probe_body);
     } else {
         f->n_probes++;
+        if (f->probe_raw) {
+            server_send(c, f->probe_raw);
+            return;
+        }
         server_reply(c, f->probe_status, "application/json", f->probe_body);
     }
 }
@@ -300,6 +316,7 @@ static inline void start_at(struct fixture *f, uint64_t endpoint, enum generate_
 {
     struct prediction_place place = {.before = STR("alpha beta\nalpha "), .max_lines = 1};
     struct exchange_spec spec = {.endpoint = endpoint,
+                                 .kind = f->kind,
                                  .generate = {.shape = shape, .prefix = STR("int x")},
                                  .place = &place,
                                  .first_token_us = first_token_us,

@@ -11,7 +11,8 @@ struct call {
     struct fixture *fixture;
     uint64_t id;
     int status, n_status, n_done;
-    char content_type[64];
+    char content_type[64], location[64];
+    int64_t date_s;
     struct buf body;
     bool is_done;
     struct error error;
@@ -77,6 +78,9 @@ static void on_status(int status, str content_type, void *user)
     assert_int_equal(call->n_done, 0);
     call->status = status;
     call->n_status++;
+    struct http_head head = http_head(call->fixture->http);
+    (void)snprintf(call->location, sizeof call->location, STR_FMT, STR_ARG(head.location));
+    call->date_s = head.date_s;
     (void)snprintf(call->content_type, sizeof call->content_type, STR_FMT, STR_ARG(content_type));
 }
 
@@ -227,6 +231,41 @@ static void identities_never_share_a_connection(void **state)
     teardown(&f);
 }
 
+static bool has_two(void *user)
+{
+    return ((struct fixture *)user)->server.n_connections == 2;
+}
+
+static bool has_three(void *user)
+{
+    return ((struct fixture *)user)->server.n_connections == 3;
+}
+
+static void connections_are_no_more_than_told(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct call calls[3] = {{0}};
+    setup(&f);
+    f.must_stay_silent = true;
+    http_set_connections(f.http, 2);
+    for (int i = 0; i < 3; i++) {
+        calls[i].fixture = &f;
+        start(&f, &calls[i]);
+    }
+    assert_true(run_until(f.loop, has_two, &f));
+    run_turns(f.loop, 20);
+    assert_int_equal(f.server.n_connections, 2);
+    http_cancel(f.http, calls[0].id); /* the one that waits takes its place */
+    assert_true(run_until(f.loop, has_three, &f));
+    for (int i = 0; i < 3; i++) {
+        http_cancel(f.http, calls[i].id);
+        assert_int_equal(calls[i].n_done, 0);
+        buf_release(&calls[i].body);
+    }
+    teardown(&f);
+}
+
 static void headers_of_the_endpoint_are_sent(void **state)
 {
     (void)state;
@@ -261,6 +300,23 @@ static void redirects_lead_nowhere(void **state)
     }
     run_turns(f.loop, 5);
     assert_int_equal(f.other.n_connections, 0);
+    teardown(&f);
+}
+
+static void head_says_where_to_and_when(void **state)
+{
+    (void)state;
+    struct fixture f;
+    setup(&f);
+    fetch_script(&f, "HTTP/1.1 301 X\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nLocation: /new/x\r\n"
+                     "Content-Length: 0\r\n\r\n");
+    assert_string_equal(f.call.location, "/new/x");
+    assert_int_equal(f.call.date_s, 784111777);
+    fetch_script(&f, OK_SCRIPT);
+    assert_string_equal(f.call.location, "");
+    assert_int_equal(f.call.date_s, 0);
+    fetch_script(&f, "HTTP/1.1 200 OK\r\nDate: yesterday\r\nContent-Length: 0\r\n\r\n");
+    assert_int_equal(f.call.date_s, 0);
     teardown(&f);
 }
 
@@ -373,6 +429,7 @@ static void nobody_listening_is_said_plainly(void **state)
     assert_true(clock_now_us() - from_us < SEC_TO_US(1));
     assert_int_equal(f.call.error.code, ERR_CONNECT);
     assert_non_null(strstr(f.call.error.msg, "nothing listens on 127.0.0.1:"));
+    assert_int_equal(f.call.error.cause, CAUSE_NOTHING_LISTENS);
     teardown(&f);
 }
 
@@ -514,6 +571,7 @@ static void https_to_a_plain_server_fails(void **state)
     wait_for(f.loop, &f.call.is_done);
     assert_int_equal(f.call.error.code, ERR_CONNECT);
     assert_non_null(strstr(f.call.error.msg, "https"));
+    assert_int_equal(f.call.error.cause, CAUSE_NO_TLS);
     teardown(&f);
 }
 
@@ -658,8 +716,10 @@ int main(void)
         cmocka_unit_test(connection_is_kept_for_the_next_request),
         cmocka_unit_test(connection_that_died_meanwhile_is_replaced),
         cmocka_unit_test(identities_never_share_a_connection),
+        cmocka_unit_test(connections_are_no_more_than_told),
         cmocka_unit_test(headers_of_the_endpoint_are_sent),
         cmocka_unit_test(redirects_lead_nowhere),
+        cmocka_unit_test(head_says_where_to_and_when),
         cmocka_unit_test(netrc_is_not_looked_at),
         cmocka_unit_test(proxies_of_the_environment_are_not_asked_for_loopback),
         cmocka_unit_test(headers_with_line_breaks_are_refused_unsent),

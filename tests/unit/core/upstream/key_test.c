@@ -27,6 +27,7 @@ static void key_file_is_read_trimmed_and_must_be_private(void **state)
     settle(&f);
     assert_int_equal(first(&f)->state, ENDPOINT_BLOCKED);
     assert_non_null(strstr(first(&f)->error.msg, "chmod 600"));
+    assert_int_equal(first(&f)->error.cause, CAUSE_KEY_EXPOSED);
     assert_null(strstr(first(&f)->error.msg, "canary"));
     assert_int_equal(f.server.n_connections, 0);
     write_key(path, "  canary\n", 0600);

@@ -1,5 +1,6 @@
 /* load_test.c - models that a server loads when they are needed, against a scripted server whose
- * dialect is a list of names, "+" behind those that are loaded. Time can be moved on. */
+ * dialect is a list of names, "+" behind those that are loaded, "~" behind those that it is
+ * loading. Time can be moved on. */
 #include "core/upstream/upstream.h"
 
 #include "tests/unit/core/upstream/server.h"
@@ -27,16 +28,22 @@ uint64_t clock_wall_us(void)
 
 /* -- the dialect -- */
 
-static bool read_names(str body, struct model_info *models, size_t n_models)
+static bool read_names(str body, struct arena *arena, struct model_info *models, size_t n_models)
 {
     str name;
     for (size_t i = 0; i < n_models; i++) {
-        models[i].is_loaded = false;
+        models[i].is_loaded = models[i].is_starting = false;
     }
     while (str_next(&body, ' ', &name)) {
         bool is_loaded = str_ends_with(name, STR("+"));
-        for (size_t i = 0; is_loaded && i < n_models; i++) {
-            models[i].is_loaded |= str_eq(models[i].id, str_sub(name, 0, name.len - 1));
+        bool is_starting = str_ends_with(name, STR("~"));
+        str id = str_sub(name, 0, name.len - (is_loaded || is_starting));
+        for (size_t i = 0; i < n_models; i++) {
+            if (str_eq(models[i].id, id)) {
+                models[i].is_loaded = is_loaded;
+                models[i].is_starting = is_starting;
+                models[i].loaded_as = is_loaded ? arena_dup(arena, name) : STR("");
+            }
         }
     }
     return true;
@@ -52,23 +59,33 @@ static enum probe_state probe_reply(struct probe *p, int status, str body)
 {
     str rest = body, name;
     p->models = arena_alloc(p->arena, 8 * sizeof *p->models);
+    p->dialect = 7;
+    p->is_static = str_eq(body, STR("static"));
     while (status == 200 && str_next(&rest, ' ', &name)) {
-        name = str_ends_with(name, STR("+")) ? str_sub(name, 0, name.len - 1) : name;
+        bool is_marked = str_ends_with(name, STR("+")) || str_ends_with(name, STR("~"));
+        name = str_sub(name, 0, name.len - is_marked);
         p->models[p->n_models].id = arena_dup(p->arena, name);
         p->models[p->n_models++].abilities = MODEL_INFILL | MODEL_THINKS;
     }
     p->step++;
-    (void)read_names(body, p->models, p->n_models);
+    (void)read_names(body, p->arena, p->models, p->n_models);
+    if (p->is_static) {
+        p->models[0].is_loaded = true;
+    }
     return status == 200 ? PROBE_READY : PROBE_FOREIGN;
 }
 
 static unsigned n_thinking, keep_s;
+static struct buf loaded_as; /* of the last question */
 
 static enum err encode(const struct generate *g, struct http_request *out, struct error *why)
 {
     (void)why;
     n_thinking += g->thinks;
     keep_s = (unsigned)g->keep_s;
+    assert_int_equal(g->dialect, 7);
+    buf_clear(&loaded_as);
+    buf_append(&loaded_as, g->loaded_as);
     out->is_post = true;
     buf_append(&out->path, STR("/fill"));
     buf_append(&out->body, g->prefix);
@@ -109,8 +126,16 @@ static enum err encode_load(const struct load_order *l, struct http_request *out
     return ERR_OK;
 }
 
-static void encode_running(struct http_request *out)
+/* 202: begun, not done. */
+static enum load_state read_load(int status, str body)
 {
+    (void)body;
+    return status == 200 ? LOAD_DONE : status == 202 ? LOAD_UNDER_WAY : LOAD_FAILED;
+}
+
+static void encode_running(unsigned dialect, struct http_request *out)
+{
+    assert_int_equal(dialect, 7);
     buf_append(&out->path, STR("/running"));
 }
 
@@ -125,6 +150,7 @@ static const struct provider_ops lazy_ops = {.kind = "lazy",
                                              .decode_finish = decode_finish,
                                              .explain = explain,
                                              .encode_load = encode_load,
+                                             .read_load = read_load,
                                              .encode_running = encode_running,
                                              .read_running = read_names};
 static const struct provider_ops embedded_ops = {.kind = "embedded",
@@ -144,8 +170,8 @@ struct bed {
     struct server_connection *loading; /* a load that waits for its answer */
     size_t n_lists, n_loads, n_glances;
     unsigned n_changes;
-    bool is_done;
-    bool is_inside; /* a call that must not call back */
+    bool is_done, is_forgetful; /* of the model that it is asked */
+    bool is_inside;             /* a call that must not call back */
 };
 
 static void on_request(struct server_connection *c, str request, void *user)
@@ -163,7 +189,7 @@ static void on_request(struct server_connection *c, str request, void *user)
             server_reply(c, 200, "application/json", bed->running);
         }
     } else {
-        server_reply(c, 200, "application/x-ndjson", "text");
+        server_reply(c, bed->is_forgetful ? 404 : 200, "application/x-ndjson", "text");
     }
 }
 
@@ -188,6 +214,7 @@ static void bed_start(struct bed *bed, const char *list)
 {
     *bed = (struct bed){.loop = loop_create(), .list = list, .running = list};
     skipped_us = n_thinking = keep_s = 0;
+    buf_init(&loaded_as, 1024);
     server_start(&bed->server, bed->loop, 0, on_request, bed);
     (void)snprintf(bed->url, sizeof bed->url, "http://127.0.0.1:%u", (unsigned)bed->server.port);
     bed->endpoint = (struct endpoint_settings){
@@ -207,6 +234,7 @@ static void bed_end(struct bed *bed)
     upstream_destroy(bed->upstream);
     server_stop(&bed->server);
     loop_destroy(bed->loop);
+    buf_release(&loaded_as);
 }
 
 static void load(struct bed *bed, const char *model)
@@ -420,6 +448,122 @@ static void loads_go_with_their_endpoint(void **state)
     bed_end(&bed);
 }
 
+/* -- loads that are answered before they are done -- */
+
+static bool is_glanced_twice(void *user)
+{
+    return ((struct bed *)user)->n_glances >= 2;
+}
+
+/* Answers the load that waits with "begun". */
+static void answer_begun(struct bed *bed)
+{
+    assert_true(run_until(bed->loop, has_load, bed));
+    server_reply(bed->loading, 202, "application/json", "{}");
+    bed->loading = NULL;
+}
+
+static void begun_load_is_over_when_the_list_says_so(void **state)
+{
+    (void)state;
+    struct bed bed;
+    bed_start(&bed, "a b+");
+    load(&bed, "a");
+    bed.running = "a~ b+";
+    answer_begun(&bed);
+    assert_true(run_until(bed.loop, is_glanced_twice, &bed));
+    assert_true(ep(&bed)->models[0].is_loading);
+    assert_false(ep(&bed)->models[0].is_loaded);
+    load(&bed, "a"); /* is on its way */
+    bed.running = "a+ b";
+    assert_true(run_until(bed.loop, is_not_loading, &bed));
+    assert_true(ep(&bed)->models[0].is_loaded);
+    assert_false(ep(&bed)->models[1].is_loaded); /* had to make room */
+    assert_int_equal(bed.n_loads, 1);
+    bed_end(&bed);
+}
+
+static void begun_load_that_is_given_up_has_failed(void **state)
+{
+    (void)state;
+    struct bed bed;
+    bed_start(&bed, "a");
+    load(&bed, "a");
+    bed.running = "a";
+    answer_begun(&bed);
+    assert_true(run_until(bed.loop, has_failed, &bed));
+    assert_false(ep(&bed)->models[0].is_loading);
+    assert_non_null(strstr(ep(&bed)->models[0].load_error->msg, "gave up loading"));
+    load(&bed, "a"); /* too soon */
+    assert_int_equal(bed.n_loads, 1);
+    bed_end(&bed);
+}
+
+static void begun_load_is_given_up_in_time_and_goes_with_its_endpoint(void **state)
+{
+    (void)state;
+    struct bed bed;
+    bed_start(&bed, "a b");
+    load(&bed, "a");
+    bed.running = "a~ b~";
+    answer_begun(&bed);
+    assert_true(run_until(bed.loop, is_glanced_twice, &bed));
+    skipped_us += SEC_TO_US(301);
+    load(&bed, "b"); /* arms the timer anew: the loop's own time hasn't moved */
+    assert_true(run_until(bed.loop, has_failed, &bed));
+    assert_int_equal(ep(&bed)->models[0].load_error->code, ERR_TIMEOUT);
+    answer_begun(&bed);
+    bed.n_glances = 0;
+    assert_true(run_until(bed.loop, is_glanced_twice, &bed));
+    assert_true(ep(&bed)->models[1].is_loading);
+    bed.endpoint.name = STR("other");
+    upstream_configure(bed.upstream, &bed.settings);
+    assert_true(run_until(bed.loop, is_settled, &bed));
+    assert_false(ep(&bed)->models[1].is_loading);
+    bed_end(&bed);
+}
+
+static void loaded_model_is_asked_by_the_name_it_has_then(void **state)
+{
+    (void)state;
+    struct bed bed;
+    bed_start(&bed, "a b+");
+    (void)ask(&bed, "a");
+    wait_for(bed.loop, &bed.is_done);
+    assert_int_equal(loaded_as.len, 0);
+    (void)ask(&bed, "b");
+    wait_for(bed.loop, &bed.is_done);
+    assert_string_equal(buf_cstr(&loaded_as), "b+");
+    bed_end(&bed);
+}
+
+/* A server of a kind that loads may be one that doesn't: nothing of it is loaded or asked about,
+ * also no model that the settings alone know. */
+static void server_that_never_unloads_is_left_alone(void **state)
+{
+    (void)state;
+    static const str named[] = {{"extra", 5}};
+    struct bed bed;
+    bed_start(&bed, "static");
+    bed.endpoint.name = STR("other");
+    bed.endpoint.models = named;
+    bed.endpoint.n_models = 1;
+    upstream_configure(bed.upstream, &bed.settings);
+    assert_true(run_until(bed.loop, is_settled, &bed));
+    assert_int_equal(ep(&bed)->n_models, 2);
+    assert_true(ep(&bed)->models[0].is_loaded && ep(&bed)->models[1].is_loaded);
+    load(&bed, "extra");
+    skipped_us += SEC_TO_US(60);
+    assert_true(confirm(&bed, "static") && confirm(&bed, "extra"));
+    upstream_refresh(bed.upstream);
+    (void)ask(&bed, "extra");
+    wait_for(bed.loop, &bed.is_done);
+    assert_int_equal(bed.n_loads, 0);
+    assert_int_equal(bed.n_glances, 0);
+    assert_int_equal(bed.n_lists, 2);
+    bed_end(&bed);
+}
+
 /* -- what is known grows old -- */
 
 static void loaded_model_is_confirmed_after_a_while(void **state)
@@ -443,6 +587,23 @@ static void loaded_model_is_confirmed_after_a_while(void **state)
     assert_false(confirm(&bed, "a"));
     assert_true(run_until(bed.loop, is_not_loaded, &bed));
     load(&bed, "a");
+    assert_true(ep(&bed)->models[0].is_loading);
+    bed_end(&bed);
+}
+
+/* A server that has no such model any more is asked at once which ones are loaded. */
+static void refused_question_has_the_server_asked(void **state)
+{
+    (void)state;
+    struct bed bed;
+    bed_start(&bed, "a+");
+    bed.is_forgetful = true;
+    bed.running = "a";
+    (void)ask(&bed, "a");
+    wait_for(bed.loop, &bed.is_done);
+    assert_true(run_until(bed.loop, is_not_loaded, &bed));
+    assert_int_equal(bed.n_glances, 1);
+    load(&bed, "a"); /* at once */
     assert_true(ep(&bed)->models[0].is_loading);
     bed_end(&bed);
 }
@@ -497,7 +658,13 @@ int main(void)
         cmocka_unit_test(broken_load_takes_the_endpoint_down),
         cmocka_unit_test(looking_again_keeps_what_is_known_of_loads),
         cmocka_unit_test(loads_go_with_their_endpoint),
+        cmocka_unit_test(begun_load_is_over_when_the_list_says_so),
+        cmocka_unit_test(begun_load_that_is_given_up_has_failed),
+        cmocka_unit_test(begun_load_is_given_up_in_time_and_goes_with_its_endpoint),
+        cmocka_unit_test(loaded_model_is_asked_by_the_name_it_has_then),
+        cmocka_unit_test(server_that_never_unloads_is_left_alone),
         cmocka_unit_test(loaded_model_is_confirmed_after_a_while),
+        cmocka_unit_test(refused_question_has_the_server_asked),
         cmocka_unit_test(text_is_a_sign_of_life),
         cmocka_unit_test(glance_without_an_answer_leaves_what_was_known),
     };

@@ -92,13 +92,105 @@ static void strangers_and_refusals_are_told_apart(void **state)
     settle(&f);
     assert_int_equal(first(&f)->state, ENDPOINT_DOWN);
     assert_int_equal(first(&f)->error.code, ERR_PROTOCOL);
+    assert_int_equal(first(&f)->error.cause, CAUSE_OTHER_DIALECT);
     f.probe_status = 401;
     f.endpoint.name = STR("again");
     configure(&f);
     settle(&f);
     assert_int_equal(first(&f)->state, ENDPOINT_BLOCKED);
     assert_int_equal(first(&f)->error.code, ERR_AUTH);
+    assert_int_equal(first(&f)->error.cause, CAUSE_KEY_REFUSED);
+    assert_int_equal(first(&f)->error.detail, 401);
     assert_true(first(&f)->next_probe_us == CLOCK_NEVER);
+    teardown(&f);
+}
+
+static void redirects_and_pages_are_named(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *raw, *redirect;
+        enum error_cause cause;
+    } cases[] = {
+        {"HTTP/1.1 301 X\r\nLocation: https://h/v1/probe\r\nContent-Length: 0\r\n\r\n",
+         "https://h/v1", CAUSE_REDIRECT},
+        {"HTTP/1.1 302 X\r\nLocation: https://h/lo\x1bgin\r\nContent-Length: 0\r\n\r\n", NULL,
+         CAUSE_REDIRECT},
+        {"HTTP/1.1 200 X\r\nContent-Type: Text/HTML; x\r\nContent-Length: 2\r\n\r\n<x", "",
+         CAUSE_WEB_PAGE},
+        {"HTTP/1.1 302 X\r\nContent-Length: 0\r\n\r\n", "", CAUSE_OTHER_DIALECT},
+    };
+    struct fixture f;
+    setup(&f);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char name[8];
+        (void)snprintf(name, sizeof name, "n%zu", i);
+        f.endpoint.name = str_from(name);
+        f.probe_raw = cases[i].raw;
+        configure(&f);
+        settle(&f);
+        assert_int_equal(first(&f)->state, ENDPOINT_DOWN);
+        assert_int_equal(first(&f)->error.cause, cases[i].cause);
+        if (cases[i].redirect) {
+            assert_true(str_eq(first(&f)->redirect, str_from(cases[i].redirect)));
+        }
+        assert_null(strchr(first(&f)->error.msg, '\x1b'));
+    }
+    teardown(&f);
+}
+
+static void clock_of_the_server_is_compared(void **state)
+{
+    (void)state;
+    char raw[200];
+    char date[64];
+    struct tm parts;
+    struct fixture f;
+    setup(&f);
+    time_t then = time(NULL) + 7200;
+    assert_non_null(gmtime_r(&then, &parts));
+    assert_int_not_equal(strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S GMT", &parts), 0);
+    (void)snprintf(raw, sizeof raw, "HTTP/1.1 200 X\r\nDate: %s\r\nContent-Length: 4\r\n\r\ntiny",
+                   date);
+    f.probe_raw = raw;
+    configure(&f);
+    settle(&f);
+    assert_int_equal(first(&f)->state, ENDPOINT_READY);
+    assert_true(first(&f)->knows_clock);
+    assert_in_range(first(&f)->clock_ahead_s, 7100, 7201);
+    teardown(&f);
+}
+
+static void look_again_is_for_what_is_ready(void **state)
+{
+    (void)state;
+    struct fixture f;
+    setup_ready(&f);
+    size_t n = f.n_probes;
+    f.models_body = "m2";
+    upstream_look_again(f.upstream);
+    assert_true(upstream_is_looking(f.upstream));
+    while (upstream_is_looking(f.upstream)) {
+        run_turns(f.loop, 1);
+    }
+    assert_int_equal(f.n_probes, n + 1);
+    assert_true(str_eq(first(&f)->models[0].id, STR("m2")));
+    assert_int_equal(upstream_place_count(f.upstream), 2);
+    assert_true(upstream_place(f.upstream, 0) == first(&f));
+    assert_null(upstream_place(f.upstream, 2));
+    teardown(&f);
+}
+
+static void pauses_between_pieces_are_counted(void **state)
+{
+    (void)state;
+    struct fixture f;
+    setup_ready(&f);
+    exchange(&f); /* "hi." are two pieces */
+    assert_int_equal(upstream_stats(f.upstream).n_pauses, 1);
+    f.fill_body = "long text.";
+    exchange(&f);
+    assert_int_equal(upstream_stats(f.upstream).n_pauses, 1 + 8);
     teardown(&f);
 }
 
@@ -112,6 +204,7 @@ static void consent_and_bad_urls_block_without_a_byte(void **state)
     settle(&f);
     assert_int_equal(first(&f)->state, ENDPOINT_BLOCKED);
     assert_non_null(strstr(first(&f)->error.msg, "consent"));
+    assert_int_equal(first(&f)->error.cause, CAUSE_CONSENT);
     exchange(&f);
     assert_int_equal(f.call.error.code, ERR_REJECTED);
     assert_int_equal(f.server.n_connections, 0);
@@ -182,6 +275,9 @@ static void ports_where_nothing_known_answers_stay_hidden(void **state)
     settle(&f);
     assert_int_equal(upstream_count(f.upstream), 1);
     assert_true(str_eq(first(&f)->name, STR("embedded")));
+    assert_int_equal(upstream_place_count(f.upstream), 2); /* hidden, and looked at all the same */
+    assert_int_equal(upstream_place(f.upstream, 0)->name.len, 0);
+    assert_int_equal(upstream_place(f.upstream, 0)->error.cause, CAUSE_OTHER_DIALECT);
     teardown(&f);
 }
 
@@ -518,6 +614,10 @@ int main(void)
         cmocka_unit_test(endpoint_that_loads_is_asked_again_until_ready),
         cmocka_unit_test(endpoint_that_nobody_serves_is_down_and_not_hammered),
         cmocka_unit_test(strangers_and_refusals_are_told_apart),
+        cmocka_unit_test(redirects_and_pages_are_named),
+        cmocka_unit_test(clock_of_the_server_is_compared),
+        cmocka_unit_test(look_again_is_for_what_is_ready),
+        cmocka_unit_test(pauses_between_pieces_are_counted),
         cmocka_unit_test(consent_and_bad_urls_block_without_a_byte),
         cmocka_unit_test(servers_on_known_ports_are_found_and_named),
         cmocka_unit_test(each_dialect_of_a_port_is_tried),
