@@ -12,9 +12,10 @@
 #include "core/base/memory.h"
 #include "tests/bench/traffic/traffic.h"
 
-#define CANCEL_US   MS_TO_US(25)
-#define NEAR_BYTES  256u
-#define MAX_CLOSERS 64u
+#define CANCEL_US        MS_TO_US(25)
+#define NEAR_BYTES       256u
+#define WRONG_FROM_BYTES 24u
+#define MAX_CLOSERS      64u
 
 enum job_state { JOB_QUEUED, JOB_RUNNING, JOB_OVER };
 
@@ -74,14 +75,15 @@ static uint64_t dice(const struct job *j)
     return h ^ (h >> 29);
 }
 
-/* A wrong answer is right up to somewhere, then something else to the end of the line. */
+/* A wrong answer is right up to somewhere in its beginning, then something else to the end of the
+ * line. */
 static void spoil(struct job *j)
 {
     uint64_t h = dice(j);
     if (h % 100 >= server.habits.wrong_percent || j->len == 0) {
         return;
     }
-    size_t at = (size_t)(h >> 32) % j->len;
+    size_t at = (size_t)(h >> 32) % (j->len < WRONG_FROM_BYTES ? j->len : WRONG_FROM_BYTES);
     while (at > 0 && ((unsigned char)j->text[at] & 0xC0) == 0x80) {
         at--;
     }
