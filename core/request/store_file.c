@@ -20,14 +20,15 @@
 
 #define APPLICATION   0x43724c53 /* in the file's head: whose it is */
 #define SCHEMA        1          /* user_version */
+#define MAX_SCHEMA    50         /* no version will ever say more: that is damage */
 #define WRITE_WAIT_MS 20
 #define WRITE_TRIES   5u
-#define MAX_LOG_PAGES 256 /* of 4 KiB */
-#define LOG_BYTES     (2u * MIB)
-#define EVICT_ROWS    256 /* in one transaction: others wait for 20 ms at most */
-#define EMPTY_PAGES   16  /* more than a database without rows has */
-#define TOUCH_S       60  /* a use is noted when the last noted one is older */
-#define AHEAD_S       86400
+#define LOG_BYTES                                                                                  \
+    (2u * MIB)         /* what the log may take of the bound; it is emptied from half of it on */
+#define EVICT_ROWS  64 /* in one transaction: others wait for 20 ms at most, and the log grows */
+#define EMPTY_PAGES 16 /* more than a database without rows has */
+#define TOUCH_S     60 /* a use is noted when the last noted one is older */
+#define AHEAD_S     86400
 
 static const char table_sql[] =
     "CREATE TABLE answers(id INTEGER PRIMARY KEY, used INTEGER NOT NULL, body BLOB NOT NULL)";
@@ -73,7 +74,8 @@ struct store_file {
     sqlite3 *writer;
     sqlite3_stmt *writes[N_STATEMENTS];
     uint64_t page_bytes;
-    int log_pages;
+    int log_pages;          /* in the log, as of the last commit */
+    uint64_t max_log_pages; /* from here on it is emptied */
     _Atomic uint64_t deadline_us;
 };
 
@@ -112,6 +114,11 @@ static enum err fail(const struct store_file *f, sqlite3 *db, int rc, struct err
 {
     enum err err = kind_of(rc);
     int code = db ? sqlite3_system_errno(db) : 0;
+    if (rc == SQLITE_READONLY && store_folder_may_write(&f->folder)) {
+        err = ERR_PROTOCOL; /* only its head says so */
+    } else if (rc == SQLITE_READONLY_DBMOVED) {
+        err = ERR_NOT_FOUND;
+    }
     bool is_io = err == ERR_REJECTED && code != 0;
     if (err == ERR_OK) {
         return ERR_OK;
@@ -231,7 +238,8 @@ static enum err check_version(struct store_file *f, struct error *error)
     }
     rc = rc == SQLITE_OK ? number_of(f->writer, "PRAGMA user_version", &version) : rc;
     rc = rc == SQLITE_OK ? number_of(f->writer, "PRAGMA application_id", &application) : rc;
-    if (rc == SQLITE_OK && application == APPLICATION && version > SCHEMA) {
+    if (rc == SQLITE_OK && application == APPLICATION && version > SCHEMA &&
+        version <= MAX_SCHEMA) {
         return error_set(error, ERR_INVALID, "%s was made by a newer version",
                          buf_cstr(&f->folder.path));
     }
@@ -249,6 +257,9 @@ static enum err open_writer(struct store_file *f, struct error *error)
 {
     int rc = connect(f, "PRAGMA cache_size=-1024; PRAGMA journal_size_limit=1048576", &f->writer);
     enum err err = fail(f, f->writer, rc, error);
+    if (err == ERR_OK && sqlite3_db_readonly(f->writer, "main") != 0) {
+        err = fail(f, f->writer, SQLITE_READONLY, error); /* SQLite would be content to read */
+    }
     if (err == ERR_OK) {
         err = check_version(f, error);
     }
@@ -262,6 +273,7 @@ static enum err open_writer(struct store_file *f, struct error *error)
     sqlite3_int64 page_bytes = 0;
     rc = rc == SQLITE_OK ? number_of(f->writer, "PRAGMA page_size", &page_bytes) : rc;
     f->page_bytes = (uint64_t)page_bytes;
+    f->max_log_pages = page_bytes > 0 ? LOG_BYTES / 2 / f->page_bytes : 1;
     sqlite3_progress_handler(f->writer, 1000, on_progress, f);
     (void)sqlite3_wal_hook(f->writer, on_log, f);
     return fail(f, f->writer, rc, error);
@@ -577,6 +589,17 @@ static int pages_in_use(struct store_file *f, uint64_t *out)
     return rc;
 }
 
+/* Somebody else's settling, or reading, is no reason to wait: the next time will do. */
+static int settle(struct store_file *f)
+{
+    if (f->log_pages < 0 || (uint64_t)f->log_pages < f->max_log_pages) {
+        return SQLITE_OK;
+    }
+    f->log_pages = 0;
+    int rc = sqlite3_wal_checkpoint_v2(f->writer, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    return kind_of(rc) == ERR_TIMEOUT ? SQLITE_OK : rc;
+}
+
 /* One bulk; *n is how many rows went. */
 static int evict(struct store_file *f, enum statement which, sqlite3_int64 bound, uint64_t *n)
 {
@@ -631,28 +654,35 @@ static int shrink(struct store_file *f, uint64_t n_pages)
     return sqlite3_exec(f->writer, sql, NULL, NULL, NULL);
 }
 
+/* Until at most n_pages are in use, or nothing is there that could go. */
+static int evict_down_to(struct store_file *f, uint64_t n_pages, uint64_t *n_evicted)
+{
+    uint64_t used = 0, n = 1;
+    int rc = pages_in_use(f, &used);
+    while (rc == SQLITE_OK && used > n_pages && n > 0) {
+        rc = evict(f, SQL_EVICT, 0, &n);
+        *n_evicted += n;
+        rc = rc == SQLITE_OK ? settle(f) : rc;
+        rc = rc == SQLITE_OK ? pages_in_use(f, &used) : rc;
+    }
+    /* It takes more than an empty one does, but its index names nothing: that isn't its index. */
+    return rc == SQLITE_OK && n == 0 && used > EMPTY_PAGES ? SQLITE_CORRUPT : rc;
+}
+
 enum err store_file_trim(struct store_file *f, uint64_t max_bytes, size_t incoming,
                          uint64_t wall_us, uint64_t *n_evicted, struct error *error)
 {
-    *n_evicted = 0;
     uint64_t log_bytes = max_bytes / 4 < LOG_BYTES ? max_bytes / 4 : LOG_BYTES;
     uint64_t most = (max_bytes - log_bytes) / f->page_bytes;
     uint64_t wanted = incoming / f->page_bytes + 1;
     uint64_t used = 0;
+    f->max_log_pages = log_bytes / 2 / f->page_bytes;
+    *n_evicted = 0;
     int rc = evict_outdated(f, wall_us, n_evicted);
     rc = rc == SQLITE_OK ? pages_in_use(f, &used) : rc;
-    uint64_t low = most - most / 8;
-    bool is_over = used + wanted > most;
-    while (rc == SQLITE_OK && is_over && used + wanted > low) {
-        uint64_t n = 0;
-        rc = evict(f, SQL_EVICT, 0, &n);
-        *n_evicted += n;
-        rc = rc == SQLITE_OK ? pages_in_use(f, &used) : rc;
-        if (n ==
-            0) { /* nothing there that could go: it is empty, or its index isn't of its table */
-            rc = rc == SQLITE_OK && used > EMPTY_PAGES ? SQLITE_CORRUPT : rc;
-            break;
-        }
+    if (rc == SQLITE_OK && used + wanted > most) {
+        uint64_t low = most - most / 8;
+        rc = evict_down_to(f, low > wanted ? low - wanted : 0, n_evicted);
     }
     rc = rc == SQLITE_OK ? shrink(f, most) : rc;
     return fail(f, f->writer, rc, error);
@@ -680,12 +710,7 @@ enum err store_file_clear(struct store_file *f, struct error *error)
 
 enum err store_file_settle(struct store_file *f, struct error *error)
 {
-    if (f->log_pages < MAX_LOG_PAGES) {
-        return ERR_OK;
-    }
-    f->log_pages = 0;
-    int rc = sqlite3_wal_checkpoint_v2(f->writer, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
-    return kind_of(rc) == ERR_TIMEOUT ? ERR_OK : fail(f, f->writer, rc, error);
+    return fail(f, f->writer, settle(f), error);
 }
 
 uint64_t store_file_bytes(const struct store_file *f)

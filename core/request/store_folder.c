@@ -197,6 +197,11 @@ struct file_identity store_folder_identity(const struct store_folder *f)
     return (struct file_identity){(uint64_t)st.st_dev, (uint64_t)st.st_ino};
 }
 
+bool store_folder_may_write(const struct store_folder *f)
+{
+    return faccessat(f->fd, DATABASE, W_OK, AT_EACCESS) == 0;
+}
+
 uint64_t store_folder_bytes(const struct store_folder *f)
 {
     static const char *const names[] = {DATABASE, LOG};

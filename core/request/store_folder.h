@@ -40,6 +40,8 @@ NODISCARD enum err store_folder_prepare(const struct store_folder *f, struct err
 NODISCARD enum err store_folder_set_aside(const struct store_folder *f, struct error *error);
 /* Of the database's file now; zeros where there is none. */
 struct file_identity store_folder_identity(const struct store_folder *f);
+/* Whether the system lets us write the database's file. */
+bool store_folder_may_write(const struct store_folder *f);
 /* Bytes that the database takes with its log. */
 uint64_t store_folder_bytes(const struct store_folder *f);
 /* Appends the database's path. */
