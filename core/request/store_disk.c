@@ -185,12 +185,13 @@ static void release(struct store_disk *s)
 
 /* -- failing -- */
 
-static void explain(struct store_disk *s, const char *msg)
+/* Once for each reason, not each time it comes back. */
+static void explain(struct store_disk *s, const char *what, const char *msg)
 {
     bool is_news = strcmp(s->reason, msg) != 0;
     (void)snprintf(s->reason, sizeof s->reason, "%s", msg);
     if (is_news) {
-        log_warn(LOG_STORE, "answers aren't kept on disk for now: %s", LOG_SAFE(str_from(msg)));
+        log_warn(LOG_STORE, "%s: %s", what, LOG_SAFE(str_from(msg)));
     }
 }
 
@@ -203,7 +204,7 @@ static void drop_pending(struct store_disk *s)
 
 static void turn_off(struct store_disk *s, const struct error *error)
 {
-    explain(s, error->msg);
+    explain(s, "answers aren't kept on disk for now", error->msg);
     set_state(s, DISK_OFF);
     s->off_until_us = clock_now_us() + s->options.off_us;
     s->must_reopen = false;
@@ -300,7 +301,7 @@ static void on_opened(struct store_disk *s, struct work *w)
     if (w->has_set_aside) {
         s->set_aside_us = clock_now_us();
         s->stats.n_errors++;
-        explain(s, "the file was damaged; it was set aside and another begun");
+        explain(s, "answers on disk", "the file was damaged; it was set aside and another begun");
     }
 }
 
@@ -423,7 +424,8 @@ static bool is_usable(struct store_disk *s)
         s->is_wanted = true;
         kick(s);
     }
-    return s->state == DISK_OPEN && !s->must_reopen && !s->must_clear;
+    bool is_clearing = s->must_clear || (s->work && s->work->is_clearing);
+    return s->state == DISK_OPEN && !s->must_reopen && !is_clearing;
 }
 
 /* -- lookups -- */

@@ -106,7 +106,8 @@ static enum err kind_of(int rc)
     case SQLITE_INTERRUPT:
         return ERR_CANCELLED;
     default: /* a set that grows; nothing else can be mended by what we do */
-        return rc == SQLITE_IOERR_CORRUPTFS ? ERR_PROTOCOL : ERR_REJECTED;
+        return rc == SQLITE_IOERR_CORRUPTFS || rc == SQLITE_IOERR_SHORT_READ ? ERR_PROTOCOL
+                                                                             : ERR_REJECTED;
     }
 }
 
