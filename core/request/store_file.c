@@ -229,16 +229,27 @@ static int create_schema(sqlite3 *db)
     return sqlite3_exec(db, sql, NULL, NULL, NULL);
 }
 
+/* Whose it is and of which version; makes it ours where it is nobody's yet: new, or left by
+ * somebody who was killed while making it. */
+static int read_version(sqlite3 *db, sqlite3_int64 *application, sqlite3_int64 *version)
+{
+    sqlite3_int64 n_objects = 0;
+    int rc = number_of(db, "PRAGMA application_id", application);
+    rc = rc == SQLITE_OK ? number_of(db, "PRAGMA user_version", version) : rc;
+    rc = rc == SQLITE_OK ? number_of(db, "SELECT count(*) FROM sqlite_schema", &n_objects) : rc;
+    if (rc == SQLITE_OK && n_objects == 0 && *application == 0 && *version == 0) {
+        rc = create_schema(db);
+        *application = APPLICATION;
+        *version = SCHEMA;
+    }
+    return rc;
+}
+
 /* A database of a newer version is left alone: its server may be running beside this one. */
 static enum err check_version(struct store_file *f, struct error *error)
 {
-    sqlite3_int64 version = 0, application = 0, n_pages = 0;
-    int rc = number_of(f->writer, "PRAGMA page_count", &n_pages);
-    if (rc == SQLITE_OK && n_pages == 0) {
-        rc = create_schema(f->writer);
-    }
-    rc = rc == SQLITE_OK ? number_of(f->writer, "PRAGMA user_version", &version) : rc;
-    rc = rc == SQLITE_OK ? number_of(f->writer, "PRAGMA application_id", &application) : rc;
+    sqlite3_int64 version = 0, application = 0;
+    int rc = read_version(f->writer, &application, &version);
     if (rc == SQLITE_OK && application == APPLICATION && version > SCHEMA &&
         version <= MAX_SCHEMA) {
         return error_set(error, ERR_INVALID, "%s was made by a newer version",
@@ -248,9 +259,9 @@ static enum err check_version(struct store_file *f, struct error *error)
         rc = SQLITE_NOTADB;
     }
     rc = rc == SQLITE_OK ? check_schema(f->writer) : rc;
-    /* Where the file system can't share memory it stays as it is, and everything works slower. */
-    rc =
-        rc == SQLITE_OK ? sqlite3_exec(f->writer, "PRAGMA journal_mode=WAL", NULL, NULL, NULL) : rc;
+    if (rc == SQLITE_OK) { /* where memory can't be shared it stays as it is, and is slower */
+        rc = sqlite3_exec(f->writer, "PRAGMA journal_mode=WAL", NULL, NULL, NULL);
+    }
     return fail(f, f->writer, rc, error);
 }
 

@@ -42,6 +42,7 @@ static void work(struct store_file *f, uint64_t *random, unsigned *n_hits)
     default: {
         enum file_found found = look_for(f, n, wall_us, TTL, &is_right);
         if (found == FILE_BROKEN || found == FILE_FORGED) {
+            fprintf(stderr, "lookup: %d\n", (int)found);
             _exit(BROKEN);
         }
         *n_hits += is_hit(found);
@@ -51,6 +52,7 @@ static void work(struct store_file *f, uint64_t *random, unsigned *n_hits)
         _exit(WRONG_ANSWER);
     }
     if (err != ERR_OK && err != ERR_TIMEOUT) {
+        fprintf(stderr, "%s: %s\n", err_name(err), error.msg);
         _exit(CANNOT_WRITE);
     }
 }
@@ -105,6 +107,17 @@ static void check_file(const struct store_bed *b)
     sqlite3_close(db);
 }
 
+/* Ends a child that works; it would have ended before where it had found something wrong. */
+static void end_child(pid_t pid)
+{
+    int status = 0;
+    assert_int_equal(kill(pid, SIGKILL), 0);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    if (!WIFSIGNALED(status)) {
+        fail_msg("the process ended by itself: %d", WEXITSTATUS(status));
+    }
+}
+
 static void pause_us(unsigned us)
 {
     nanosleep(&(struct timespec){.tv_nsec = (long)us * 1000}, NULL);
@@ -124,15 +137,10 @@ static void killed_process_damages_nothing(void **state)
         pid_t victim = start_child(&b, next_random(&random), until_us);
         pid_t other = i % 2 ? start_child(&b, next_random(&random), until_us) : 0;
         pause_us(next_random(&random) % (i % 4 == 0 ? 3000 : 20000)); /* some while opening */
-        assert_int_equal(kill(victim, SIGKILL), 0);
-        int status = 0;
-        assert_int_equal(waitpid(victim, &status, 0), victim);
-        assert_true(WIFSIGNALED(status)); /* else it found something wrong before */
+        end_child(victim);
         if (other) {
             pause_us(2000);
-            assert_int_equal(kill(other, SIGKILL), 0);
-            assert_int_equal(waitpid(other, &status, 0), other);
-            assert_true(WIFSIGNALED(status));
+            end_child(other);
         }
         struct store_file *f = open_file(&b);
         assert_false(store_file_has_set_aside(f));
@@ -151,6 +159,26 @@ static void killed_process_damages_nothing(void **state)
     assert_true(n_hits > 0);
     check_file(&b);
     bed_remove(&b);
+}
+
+static void process_killed_while_beginning_leaves_no_damage(void **state)
+{
+    (void)state;
+    uint64_t random = seed_of("process_killed_while_beginning_leaves_no_damage");
+    unsigned n_kills = number_of("STORE_KILLS", 50);
+    for (unsigned i = 0; i < n_kills; i++) {
+        struct store_bed b;
+        bed_make(&b);
+        pid_t victim = start_child(&b, next_random(&random), clock_now_us() + SEC_TO_US(10));
+        pause_us(next_random(&random) % 6000);
+        end_child(victim);
+        struct store_file *f = open_file(&b);
+        assert_false(store_file_has_set_aside(f));
+        assert_int_equal(write_range(f, 0, 3, 1, clock_wall_us()), ERR_OK);
+        assert_true(is_hit(find(f, 1, clock_wall_us(), TTL)));
+        store_file_close(f);
+        bed_remove(&b);
+    }
 }
 
 static void eight_processes_share_a_file(void **state)
@@ -226,6 +254,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(killed_process_damages_nothing),
+        cmocka_unit_test(process_killed_while_beginning_leaves_no_damage),
         cmocka_unit_test(eight_processes_share_a_file),
         cmocka_unit_test(processes_that_find_damage_agree_on_a_new_file),
     };
