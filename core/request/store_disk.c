@@ -20,6 +20,8 @@
 
 #define EXIT_US       MS_TO_US(150)
 #define OFF_LOOP_US   SEC_TO_US(60)
+#define SLOW_LOOKUPS  3u  /* of them within OFF_LOOP_US send lookups off the loop */
+#define SLOW_FACTOR   10u /* so much slower, and one is enough */
 #define FLUSH_ENTRIES 64u
 #define FLUSH_BYTES   (256u * KIB)
 #define TOUCH_FACTOR  10u /* uses may wait this much longer than entries */
@@ -101,7 +103,8 @@ struct store_disk {
     struct waiting waiting[WAITING_MAX];
     size_t n_waiting;
     uint64_t last_lookup;
-    uint64_t off_loop_until_us;
+    uint64_t off_loop_until_us, slow_since_us;
+    unsigned n_slow; /* lookups since then */
     struct buf room; /* the entry that was given last */
     char reason[ERROR_MSG_BYTES];
     struct store_stats stats;
@@ -574,6 +577,24 @@ static enum store_found later(struct store_disk *s, const struct store_lookup *q
     return STORE_LATER;
 }
 
+/* One that takes long may have had to wait for the processor; some of them are the disk. */
+static void notice_time(struct store_disk *s, uint64_t now_us, uint64_t took_us)
+{
+    if (took_us < s->options.slow_us) {
+        return;
+    }
+    if (now_us - s->slow_since_us > OFF_LOOP_US) {
+        s->slow_since_us = now_us;
+        s->n_slow = 0;
+    }
+    s->n_slow++;
+    if (s->n_slow >= SLOW_LOOKUPS || took_us >= SLOW_FACTOR * s->options.slow_us) {
+        log_info(LOG_STORE, "a lookup took %llu us: they leave the loop for a while",
+                 (unsigned long long)took_us);
+        s->off_loop_until_us = now_us + OFF_LOOP_US;
+    }
+}
+
 static enum store_found disk_get(struct store *base, const struct store_lookup *q,
                                  struct store_entry *entry, uint64_t *lookup)
 {
@@ -591,11 +612,7 @@ static enum store_found disk_get(struct store *base, const struct store_lookup *
                                            &s->room, entry, &error);
     uint64_t took_us = clock_now_us() - now_us;
     histogram_add(&s->lookup_us, took_us);
-    if (took_us >= s->options.slow_us) {
-        log_info(LOG_STORE, "a lookup took %llu us: they leave the loop for a while",
-                 (unsigned long long)took_us);
-        s->off_loop_until_us = now_us + OFF_LOOP_US;
-    }
+    notice_time(s, now_us, took_us);
     return judge(s, found, &q->key, &error) ? STORE_HIT : STORE_MISS;
 }
 
@@ -636,8 +653,7 @@ static void disk_warm(struct store *base)
 static void disk_clear(struct store *base)
 {
     struct store_disk *s = disk_of(base);
-    store_batch_release(&s->pending);
-    s->flush_us = CLOCK_NEVER;
+    drop_pending(s);
     s->must_clear = true;
     kick(s);
 }

@@ -6,8 +6,9 @@
  *                  └─after 60 s── off ◀───┘
  *
  * Everything that may wait (opening, writing, evicting) happens on a thread. A lookup happens at
- * once, in microseconds; when one has taken longer than slow_us, lookups are made on a thread for
- * a minute, and what isn't known after STORE_LATER_US is a miss.
+ * once, in microseconds; when some within a minute took longer than slow_us, or one ten times as
+ * long, lookups are made on a thread for a minute, and what isn't known after STORE_LATER_US is a
+ * miss.
  * Entries wait up to flush_us for company, and are lost where the process is killed meanwhile. */
 #ifndef CRUCIBLE_REQUEST_STORE_DISK_H
 #define CRUCIBLE_REQUEST_STORE_DISK_H
@@ -20,7 +21,7 @@ struct store_disk_options {
     uint64_t max_bytes; /* of the file and its log; 0: nothing is kept or found */
     uint64_t ttl_us;    /* entries that are older aren't given, by the wall clock */
     uint64_t flush_us;  /* how long an entry may wait to be written */
-    uint64_t slow_us;   /* a lookup that takes longer leaves the loop's thread */
+    uint64_t slow_us;   /* a lookup that takes longer is one too many */
     uint64_t off_us;    /* how long it is off after a failure */
 };
 #define STORE_DISK_OPTIONS_INIT                                                                    \
