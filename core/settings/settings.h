@@ -99,6 +99,8 @@ struct settings {
     uint64_t residency_ttl_ms; /* how long an unused one stays; 0: as its server likes */
     unsigned cache_entries;
     uint64_t cache_ttl_us;
+    bool cache_disk;
+    uint64_t cache_disk_bytes; /* most that answers on disk may take */
     const str *privacy_exclude;
     size_t n_privacy_exclude; /* added to the built-in ones */
     bool privacy_redact;
