@@ -241,12 +241,15 @@ static void run_raw(const struct store_bed *b, const char *sql)
     sqlite3_close(db);
 }
 
+static const char swap_sql[] =
+    "CREATE TEMP TABLE t AS SELECT id, lead(body, 1, zeroblob(9)) OVER (ORDER BY id) AS body "
+    "FROM answers; UPDATE answers SET body = (SELECT body FROM t WHERE t.id = answers.id)";
+
 static void rows_that_were_tampered_with_are_no_answers(void **state)
 {
     static const char *const deeds[] = {
         /* each body under the id of its neighbour */
-        "CREATE TEMP TABLE t AS SELECT id, lead(body, 1, zeroblob(9)) OVER (ORDER BY id) AS body "
-        "FROM answers; UPDATE answers SET body = (SELECT body FROM t WHERE t.id = answers.id)",
+        swap_sql,
         "UPDATE answers SET body = substr(body, 1, length(body) - 1)",
         "UPDATE answers SET body = substr(body, 1, 20)",
         "UPDATE answers SET body = body || x'00'",
