@@ -7,7 +7,7 @@
 struct store_key store_key_of(const str *parts, size_t n)
 {
     static const char purpose[] = "crucible answer 1"; /* a new number makes all keys new */
-    struct store_key key;
+    struct store_key key = {{0}};
     struct blake2b b;
     blake2b_init(&b, sizeof key.bytes, NULL, 0);
     blake2b_add(&b, purpose, sizeof purpose);

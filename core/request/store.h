@@ -11,7 +11,8 @@
  * What comes out is still a model's output: the caller trims and filters it as if it had just come
  * in. What mustn't be kept (text with a secret in it, an answer that broke off) isn't put in.
  *
- * The loop's thread only. Every function accepts a NULL store, which knows nothing. */
+ * The loop's thread only. Every function accepts a NULL store, which knows nothing. From inside
+ * on_found everything may be called but store_destroy. */
 #ifndef CRUCIBLE_REQUEST_STORE_H
 #define CRUCIBLE_REQUEST_STORE_H
 

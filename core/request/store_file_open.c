@@ -19,17 +19,18 @@ static const char table_sql[] =
     "CREATE TABLE answers(id INTEGER PRIMARY KEY, used INTEGER NOT NULL, body BLOB NOT NULL)";
 static const char index_sql[] = "CREATE INDEX answers_by_use ON answers(used)";
 
+/* Walks answers_by_use, oldest first. */
+#define EVICT(which)                                                                               \
+    "DELETE FROM answers WHERE id IN (SELECT id FROM answers " which " ORDER BY used LIMIT ?2)"
 static const char *const statements[] = {
     [SQL_BEGIN] = "BEGIN IMMEDIATE",
     [SQL_COMMIT] = "COMMIT",
     [SQL_ROLLBACK] = "ROLLBACK",
     [SQL_PUT] = "INSERT OR REPLACE INTO answers(id, used, body) VALUES(?1, ?2, ?3)",
     [SQL_TOUCH] = "UPDATE answers SET used = ?2 WHERE id = ?1",
-    [SQL_EVICT_OLD] = "DELETE FROM answers WHERE id IN (SELECT id FROM answers WHERE used < ?1 "
-                      "ORDER BY used LIMIT ?2)",
-    [SQL_EVICT_AHEAD] = "DELETE FROM answers WHERE id IN (SELECT id FROM answers WHERE used > ?1 "
-                        "ORDER BY used LIMIT ?2)",
-    [SQL_EVICT] = "DELETE FROM answers WHERE id IN (SELECT id FROM answers ORDER BY used LIMIT ?2)",
+    [SQL_EVICT_OLD] = EVICT("WHERE used < ?1"),
+    [SQL_EVICT_AHEAD] = EVICT("WHERE used > ?1"),
+    [SQL_EVICT] = EVICT(""),
     [SQL_PAGES] = "PRAGMA page_count",
     [SQL_FREE_PAGES] = "PRAGMA freelist_count",
 };
