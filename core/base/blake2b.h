@@ -2,7 +2,7 @@
  *
  * For what is stored or leaves the process, where hash.h's values mean nothing: without a key it
  * binds to a content that others may choose, with a key only who has it can say or check a value.
- * About as fast as memory is filled from a file: 1 GB/s. */
+ * 8 KiB take about 14 us. */
 #ifndef CRUCIBLE_BASE_BLAKE2B_H
 #define CRUCIBLE_BASE_BLAKE2B_H
 
