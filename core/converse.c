@@ -25,14 +25,13 @@
 struct conversation *conversation_create(const struct chat *chat)
 {
     struct conversation *c = xcalloc(1, sizeof *c);
-    struct buf *copies[] = {&c->system, &c->prompt, &c->rewrites};
-    const str texts[] = {chat->system, chat->prompt, chat->rewrites};
-    for (size_t i = 0; i < 3; i++) {
+    struct buf *copies[] = {&c->system, &c->prompt, &c->rewrites, &c->identity};
+    const str texts[] = {chat->system, chat->prompt, chat->rewrites, chat->identity};
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
         buf_init(copies[i], PROMPT_MAX_BYTES);
         buf_append(copies[i], texts[i]);
     }
     c->max_tokens = chat->max_tokens;
-    c->key = chat->key;
     c->is_recall = chat->is_recall;
     return c;
 }
@@ -45,12 +44,14 @@ void conversation_destroy(struct conversation *c)
     buf_release(&c->system);
     buf_release(&c->prompt);
     buf_release(&c->rewrites);
+    buf_release(&c->identity);
     xfree(c);
 }
 
 size_t engine_chat_room(const struct engine *e, str model, unsigned max_tokens)
 {
-    struct route r = route_find(e->options.upstream, e->settings, ROLE_CHAT, model, leg_can_fill);
+    str wish = model.len > 0 ? model : buf_str(&e->preferred[ROLE_CHAT]);
+    struct route r = route_find(e->options.upstream, e->settings, ROLE_CHAT, wish, leg_can_fill);
     const struct model_options *o = settings_model_options(e->settings, str_from(r.name));
     uint64_t n = o->n_ctx > 0                                   ? o->n_ctx
                  : r.state == ROUTE_READY && r.n_ctx > 0        ? r.n_ctx
@@ -66,8 +67,8 @@ size_t engine_chat_room(const struct engine *e, str model, unsigned max_tokens)
 static uint64_t key_of(const struct asked *a, const struct route *r)
 {
     const struct conversation *c = a->chat;
-    if (c->key != 0) {
-        return hash_mix(c->key, hash_str(STR("chat by key")));
+    if (c->identity.len > 0) {
+        return hash_mix(hash_str(buf_str(&c->identity)), hash_str(STR("chat by identity")));
     }
     uint64_t said = hash_mix(hash_str(buf_str(&c->system)), hash_str(buf_str(&c->prompt)));
     return hash_mix(hash_mix(said, leg_model(r)), c->max_tokens);
@@ -129,7 +130,7 @@ void converse(struct engine *e, struct asked *a)
 {
     const struct conversation *c = a->chat;
     struct route r = {.state = ROUTE_NONE};
-    bool is_by_key = c->key != 0 && !a->is_again;
+    bool is_by_key = c->identity.len > 0 && !a->is_again;
     if (is_by_key && board(e, a, key_of(a, &r), &r)) {
         return;
     }

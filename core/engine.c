@@ -614,7 +614,7 @@ static struct asked *asked_create(struct engine *e, const struct question *q,
     buf_init(&a->wish, KIB);
     buf_init(&a->standby, FLIGHT_MAX_TEXT_BYTES);
     buf_append(&a->selected, q->selected);
-    buf_append(&a->wish, q->model);
+    buf_append(&a->wish, q->model.len > 0 ? q->model : buf_str(&e->preferred[a->role]));
     HASH_ADD(hh, e->asked, id, sizeof(a->id), a);
     return a;
 }
@@ -689,6 +689,9 @@ struct engine *engine_create(const struct engine_options *options)
                                  .user = e};
     e->flights = flights_create(&fo);
     e->timer = loop_timer_create(options->loop, on_timer, e);
+    for (size_t i = 0; i < N_ROLES; i++) {
+        buf_init(&e->preferred[i], KIB);
+    }
     e->tether = xcalloc(1, sizeof(*e->tether));
     e->tether->engine = e;
     documents_observe(options->documents, on_document, e);
@@ -710,6 +713,9 @@ void engine_destroy(struct engine *e)
     flights_destroy(e->flights);
     lessons_release(e);
     loop_timer_destroy(e->timer);
+    for (size_t i = 0; i < N_ROLES; i++) {
+        buf_release(&e->preferred[i]);
+    }
     settings_unref(e->settings);
     e->tether->engine = NULL;
     if (!e->tether->is_posted) {
@@ -725,6 +731,17 @@ void engine_configure(struct engine *e, struct settings *s)
     e->settings = settings_ref(s);
     settings_unref(old);
     flights_configure(e->flights, s->cache_entries, s->cache_ttl_us);
+    engine_on_upstream(e);
+}
+
+void engine_prefer(struct engine *e, enum role role, str model)
+{
+    buf_clear(&e->preferred[role]);
+    buf_append(&e->preferred[role], model);
+    if (role == ROLE_INLINE) { /* who asks by hand while typing means the same */
+        buf_clear(&e->preferred[ROLE_INLINE_MANUAL]);
+        buf_append(&e->preferred[ROLE_INLINE_MANUAL], model);
+    }
     engine_on_upstream(e);
 }
 
@@ -762,8 +779,8 @@ void engine_note_busy(struct engine *e)
 
 struct engine_status engine_status(struct engine *e)
 {
-    e->shown_route =
-        route_find(e->options.upstream, e->settings, ROLE_INLINE, STR(""), leg_can_fill);
+    e->shown_route = route_find(e->options.upstream, e->settings, ROLE_INLINE,
+                                buf_str(&e->preferred[ROLE_INLINE]), leg_can_fill);
     const struct route *r = &e->shown_route;
     struct engine_status s = {.is_busy = e->legs != NULL,
                               .loading = r->state == ROUTE_LOADING ? r->loading : -1.0,

@@ -9,6 +9,7 @@
 
 #include "core/base/metrics.h"
 #include "core/document/documents.h"
+#include "core/model/route.h"
 #include "core/predict/predict.h"
 #include "core/request/flight.h"
 #include "core/request/trace.h"
@@ -36,8 +37,8 @@ struct chat {
                    * another machine is asked, since what comes back would lack it. May be empty */
     unsigned max_tokens;
     /* What makes two questions the same where that is less than their prompt, whichever model
-     * answers: a symbol and its definition, say. 0: the prompt and the model. */
-    uint64_t key;
+     * answers: a symbol and its definition, say. Empty: the prompt and the model. */
+    str identity;
     bool is_recall;   /* only what is known already: silence instead of asking a model */
     const char *kind; /* the word for the trace: "explain", "fix", ...; a static string */
 };
@@ -91,6 +92,9 @@ struct engine *engine_create(const struct engine_options *options);
 /* Ends open questions with ERR_CANCELLED first. */
 void engine_destroy(struct engine *e);
 void engine_configure(struct engine *e, struct settings *s); /* takes a reference */
+/* From now on this model ("endpoint/model") serves the role, whatever the settings say; empty: as
+ * they say. */
+void engine_prefer(struct engine *e, enum role role, str model);
 /* The endpoints' states changed (upstream's on_change). */
 void engine_on_upstream(struct engine *e);
 

@@ -7,7 +7,6 @@
 #include "core/base/map.h"
 #include "core/engine.h"
 #include "core/loop/loop.h"
-#include "core/model/route.h"
 #include "core/prompt/context.h"
 #include "core/prompt/trim.h"
 #include "core/request/fit.h"
@@ -30,9 +29,8 @@ enum asked_state {
 
 /* What a chat adds to a question; owned by it. */
 struct conversation {
-    struct buf system, prompt, rewrites;
+    struct buf system, prompt, rewrites, identity;
     unsigned max_tokens;
-    uint64_t key;
     bool is_recall;
     char waits_for[ERROR_MSG_BYTES]; /* what the sink was told last */
 };
@@ -111,6 +109,7 @@ struct engine {
     struct trace trace;
     struct engine_stats stats;
     bool was_busy;
+    struct buf preferred[N_ROLES]; /* models that were switched to; empty: as the settings say */
     uint64_t warmed; /* hash of the model that was loaded before it was asked for; 0: none */
     struct route shown_route; /* of the last engine_status */
     char last_why[TRACE_WHY_BYTES];

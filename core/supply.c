@@ -40,7 +40,8 @@ void supply_warm_up(struct engine *e)
         !upstream_is_settled(u)) {
         return;
     }
-    struct route r = route_find(u, s, ROLE_INLINE, STR(""), leg_can_fill);
+    struct route r =
+        route_find(u, s, ROLE_INLINE, buf_str(&e->preferred[ROLE_INLINE]), leg_can_fill);
     uint64_t model = hash_mix(r.load_endpoint, hash_str(r.load_model));
     if (r.needs_load && model != e->warmed) {
         e->warmed = model;

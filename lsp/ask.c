@@ -55,8 +55,9 @@ static const char *obstacle(struct session *s, const struct session_document *do
     return NULL;
 }
 
-bool ask_place(struct session *s, struct rpc_call *call, enum question_kind kind,
-               struct ask_place *out)
+/* Reads the place; *why where there is no text to ask about. False where the call is answered. */
+static bool read_place(struct session *s, struct rpc_call *call, struct ask_place *out,
+                       const char **why)
 {
     struct json named = json_get(call->params, STR("textDocument"));
     struct json uri = json_get(named, STR("uri"));
@@ -71,14 +72,38 @@ bool ask_place(struct session *s, struct rpc_call *call, enum question_kind kind
         return false;
     }
     struct session_document *doc = sync_find(s, json_str(uri));
-    const char *why = obstacle(s, doc, json_get(named, STR("version")));
-    if (why) {
-        ask_nothing(s, call, kind, json_str(uri), why);
+    *out = (struct ask_place){.doc = doc, .params = call->params, .uri = json_str(uri)};
+    *why = obstacle(s, doc, json_get(named, STR("version")));
+    if (!*why) {
+        out->open = sync_open(s, doc);
+        out->cursor = position_to_offset(out->open->text, position, s->client.encoding);
+    }
+    return true;
+}
+
+bool ask_place(struct session *s, struct rpc_call *call, enum question_kind kind,
+               struct ask_place *out)
+{
+    const char *why;
+    if (!read_place(s, call, out, &why)) {
         return false;
     }
-    *out = (struct ask_place){.doc = doc, .open = sync_open(s, doc), .params = call->params};
-    out->cursor = position_to_offset(out->open->text, position, s->client.encoding);
-    return true;
+    if (why) {
+        ask_nothing(s, call, kind, out->uri, why);
+    }
+    return !why;
+}
+
+bool ask_find_place(struct session *s, struct rpc_call *call, struct ask_place *out)
+{
+    const char *why;
+    if (!read_place(s, call, out, &why)) {
+        return false;
+    }
+    if (why) {
+        rpc_result_null(call);
+    }
+    return !why;
 }
 
 struct ask *ask_create(const struct ask_place *place, struct session *s, enum question_kind kind)

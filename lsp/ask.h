@@ -29,12 +29,15 @@ struct ask_place {
     struct open_document *open;
     size_t cursor;
     struct json params;
+    str uri; /* as the editor wrote it */
 };
 /* Reads textDocument and position. False where the call is answered already: with an error for
  * malformed params, or with nothing, and a reason in the trace, where there is no text to ask
  * about. */
 bool ask_place(struct session *s, struct rpc_call *call, enum question_kind kind,
                struct ask_place *out);
+/* The same for requests whose nothing is null. */
+bool ask_find_place(struct session *s, struct rpc_call *call, struct ask_place *out);
 /* Defers the call and asks; a's document, kind, cursor, start and typed are the question. */
 struct ask *ask_create(const struct ask_place *place, struct session *s, enum question_kind kind);
 void ask_start(struct ask *a, struct rpc_call *call, bool is_again);

@@ -8,6 +8,12 @@
 #include "lsp/session.h"
 
 static void do_accept(struct session *s, struct json arguments);
+static void do_explain(struct session *s, struct json arguments);
+static void do_fix(struct session *s, struct json arguments);
+static void do_document(struct session *s, struct json arguments);
+static void do_tests(struct session *s, struct json arguments);
+static void do_refactor(struct session *s, struct json arguments);
+static void do_switch_model(struct session *s, struct json arguments);
 static void do_toggle(struct session *s, struct json arguments);
 static void do_clear_cache(struct session *s, struct json arguments);
 static void do_status(struct session *s, struct json arguments);
@@ -16,11 +22,15 @@ static void do_status(struct session *s, struct json arguments);
     {                                                                                              \
         lit, sizeof(lit) - 1                                                                       \
     } /* STR() is no constant */
-const str command_names[] = {NAME("crucible.accept"), NAME("crucible.toggle"),
-                             NAME("crucible.clearCache"), NAME("crucible.status")};
+const str command_names[] = {NAME("crucible.accept"),      NAME("crucible.explain"),
+                             NAME("crucible.fix"),         NAME("crucible.document"),
+                             NAME("crucible.tests"),       NAME("crucible.refactor"),
+                             NAME("crucible.switchModel"), NAME("crucible.toggle"),
+                             NAME("crucible.clearCache"),  NAME("crucible.status")};
 const size_t n_command_names = sizeof command_names / sizeof command_names[0];
 static void (*const commands[])(struct session *s, struct json arguments) = {
-    do_accept, do_toggle, do_clear_cache, do_status};
+    do_accept,   do_explain,      do_fix,    do_document,    do_tests,
+    do_refactor, do_switch_model, do_toggle, do_clear_cache, do_status};
 _Static_assert(sizeof commands / sizeof commands[0] ==
                    sizeof command_names / sizeof command_names[0],
                "one function each");
@@ -98,6 +108,33 @@ void on_partially_accepted(struct session *s, struct rpc_call *call)
     }
 }
 
+/* -- what a person has a model do -- */
+
+static void do_explain(struct session *s, struct json arguments)
+{
+    task_command(s, STR("explain"), arguments);
+}
+
+static void do_fix(struct session *s, struct json arguments)
+{
+    task_command(s, STR("fix"), arguments);
+}
+
+static void do_document(struct session *s, struct json arguments)
+{
+    task_command(s, STR("document"), arguments);
+}
+
+static void do_tests(struct session *s, struct json arguments)
+{
+    task_command(s, STR("tests"), arguments);
+}
+
+static void do_refactor(struct session *s, struct json arguments)
+{
+    task_command(s, STR("refactor"), arguments);
+}
+
 /* -- the others -- */
 
 static void do_toggle(struct session *s, struct json arguments)
@@ -135,4 +172,93 @@ static void do_status(struct session *s, struct json arguments)
     buf_release(&line);
     buf_clear(&s->status); /* and the notification, changed or not */
     status_changed(s);
+}
+
+/* -- switching models -- */
+
+#define MODELS_SHOWN 24u
+
+struct switching {
+    struct session *session;
+    enum role role;
+};
+
+static void switch_model(struct session *s, enum role role, str model)
+{
+    struct buf line;
+    buf_init(&line, 2 * KIB);
+    engine_prefer(s->engine, role, model);
+    buf_appendf(&line, "Crucible: " STR_FMT " is for %s now, in this session", STR_ARG(model),
+                role == ROLE_CHAT ? "actions and explanations" : "typing");
+    session_show(s, 3, buf_str(&line));
+    buf_release(&line);
+    status_changed(s);
+}
+
+static void on_model_chosen(struct json result, const struct error *error, void *user)
+{
+    struct switching *w = user;
+    str model = json_str(json_get(result, STR("title")));
+    if (w->session->state == SESSION_RUNNING) {
+        session_arm_rpc(w->session);
+        if (!error && model.len > 0) {
+            switch_model(w->session, w->role, model);
+        }
+    }
+    xfree(w);
+}
+
+static void put_models(const struct endpoint *ep, enum role role, unsigned *n,
+                       struct json_writer *w)
+{
+    for (size_t m = 0; m < ep->n_models && *n < MODELS_SHOWN; m++) {
+        bool serves = role != ROLE_CHAT || (ep->models[m].abilities & MODEL_CHAT) != 0;
+        if (!serves || ep->state != ENDPOINT_READY) {
+            continue;
+        }
+        struct buf name;
+        buf_init(&name, KIB);
+        buf_appendf(&name, STR_FMT "/" STR_FMT, STR_ARG(ep->name), STR_ARG(ep->models[m].id));
+        json_begin_object(w);
+        json_key_str(w, STR("title"), buf_str(&name));
+        json_end_object(w);
+        buf_release(&name);
+        ++*n;
+    }
+}
+
+/* The person chooses among the models that are there. */
+static void offer_models(struct session *s, enum role role)
+{
+    struct switching *chosen = xcalloc(1, sizeof *chosen);
+    unsigned n = 0;
+    chosen->session = s;
+    chosen->role = role;
+    struct json_writer *w =
+        rpc_request(s->rpc, STR("window/showMessageRequest"), UINT64_MAX, on_model_chosen, chosen);
+    json_begin_object(w);
+    json_key_int(w, STR("type"), 3);
+    json_key_str(w, STR("message"),
+                 role == ROLE_CHAT ? STR("Crucible: which model for actions and explanations?")
+                                   : STR("Crucible: which model for typing?"));
+    json_key(w, STR("actions"));
+    json_begin_array(w);
+    for (size_t i = 0; i < upstream_count(s->upstream); i++) {
+        put_models(upstream_endpoint(s->upstream, i), role, &n, w);
+    }
+    json_end_array(w);
+    json_end_object(w);
+    rpc_send(s->rpc);
+}
+
+static void do_switch_model(struct session *s, struct json arguments)
+{
+    struct json argument = json_at(arguments, 0);
+    str model = json_str(json_get(argument, STR("model")));
+    bool is_chat = json_str_eq(json_get(argument, STR("role")), STR("chat"));
+    if (model.len > 0) {
+        switch_model(s, is_chat ? ROLE_CHAT : ROLE_INLINE, model);
+    } else {
+        offer_models(s, is_chat ? ROLE_CHAT : ROLE_INLINE);
+    }
 }

@@ -7,6 +7,7 @@
  *          position. The filter begins with the typed word, since some editors filter by it. */
 #include "core/base/limits.h"
 #include "core/base/utf8.h"
+#include "core/prompt/markdown.h"
 #include "lsp/ask.h"
 
 #define LABEL_MAX_BYTES 72u
@@ -77,13 +78,59 @@ void on_completion(struct session *s, struct rpc_call *call)
     ask_start(a, call, false);
 }
 
+static void write_documentation(const struct session *s, str text, str language,
+                                struct json_writer *w)
+{
+    bool is_markdown = s->client.takes_markdown;
+    struct buf whole;
+    buf_init(&whole, 4 * FLIGHT_MAX_TEXT_BYTES);
+    if (is_markdown) {
+        markdown_append_code(&whole, text, language);
+    } else {
+        buf_append(&whole, text);
+    }
+    json_begin_object(w);
+    json_key_str(w, STR("kind"), is_markdown ? STR("markdown") : STR("plaintext"));
+    json_key_str(w, STR("value"), buf_str(&whole));
+    json_end_object(w);
+    buf_release(&whole);
+}
+
+/* The item as it came, its whole text as documentation. All that this takes is in the item. */
+static void write_resolved(const struct session *s, struct json item, struct json_writer *w)
+{
+    str text = json_str(json_get(json_get(item, STR("textEdit")), STR("newText")));
+    str language = json_str(json_get(json_get(item, STR("data")), STR("language")));
+    struct buf out, documentation;
+    buf_init(&out, RPC_MAX_MESSAGE_BYTES);
+    buf_init(&documentation, RPC_MAX_MESSAGE_BYTES);
+    struct json_writer inner = json_writer(&documentation);
+    write_documentation(s, text, language, &inner);
+    str raw = json_raw(item);
+    buf_append(&out, str_trim_end(str_sub(raw, 0, raw.len - 1)));
+    buf_append(&out, STR(",\"documentation\":"));
+    buf_append(&out, buf_str(&documentation));
+    buf_append_char(&out, '}');
+    json_put_raw(w, buf_str(&out));
+    buf_release(&out);
+    buf_release(&documentation);
+}
+
 void on_completion_resolve(struct session *s, struct rpc_call *call)
 {
-    if (!json_is(json_get(call->params, STR("label")), JSON_STRING)) {
+    struct json item = call->params;
+    if (!json_is(json_get(item, STR("label")), JSON_STRING)) {
         rpc_fail(call, RPC_INVALID_PARAMS, "a completion item is an object with a label");
         return;
     }
-    json_put_raw(rpc_result(call), json_raw(call->params));
+    bool is_ours = json_is(json_get(json_get(item, STR("data")), STR("language")), JSON_STRING) &&
+                   json_is(json_get(item, STR("documentation")), JSON_NONE);
+    struct json_writer *w = rpc_result(call);
+    if (is_ours) {
+        write_resolved(s, item, w);
+    } else {
+        json_put_raw(w, json_raw(item));
+    }
     rpc_send(s->rpc);
 }
 
@@ -110,58 +157,6 @@ static void append_label(struct buf *out, str typed, str text)
     if (out->len == 0) {
         buf_append(out, STR("\xe2\x80\xa6"));
     }
-    buf_release(&whole);
-}
-
-static size_t longest_ticks(str text)
-{
-    size_t longest = 0;
-    size_t run = 0;
-    for (size_t i = 0; i < text.len; i++) {
-        run = text.ptr[i] == '`' ? run + 1 : 0;
-        longest = run > longest ? run : longest;
-    }
-    return longest;
-}
-
-/* A fenced block that nothing inside can end. */
-static void append_fenced(struct buf *out, str text, str language)
-{
-    size_t n_ticks = longest_ticks(text) + 1;
-    n_ticks = n_ticks < 3 ? 3 : n_ticks;
-    for (size_t i = 0; i < n_ticks; i++) {
-        buf_append_char(out, '`');
-    }
-    for (size_t i = 0; i < language.len && i < 32; i++) {
-        char c = language.ptr[i];
-        if ((is_word_byte(c) && (unsigned char)c < 0x80) || c == '+' || c == '#' || c == '-') {
-            buf_append_char(out, c);
-        }
-    }
-    buf_append_char(out, '\n');
-    buf_append(out, text);
-    buf_append_char(out, '\n');
-    for (size_t i = 0; i < n_ticks; i++) {
-        buf_append_char(out, '`');
-    }
-}
-
-static void write_documentation(const struct ask *a, const struct open_document *doc, str text,
-                                struct json_writer *w)
-{
-    bool is_markdown = a->session->client.takes_markdown;
-    struct buf whole;
-    buf_init(&whole, 4 * FLIGHT_MAX_TEXT_BYTES);
-    if (is_markdown) {
-        append_fenced(&whole, text, doc->language);
-    } else {
-        buf_append(&whole, text);
-    }
-    json_key(w, STR("documentation"));
-    json_begin_object(w);
-    json_key_str(w, STR("kind"), is_markdown ? STR("markdown") : STR("plaintext"));
-    json_key_str(w, STR("value"), buf_str(&whole));
-    json_end_object(w);
     buf_release(&whole);
 }
 
@@ -211,7 +206,15 @@ static void write_item(const struct ask *a, const struct open_document *doc,
     json_key_str(w, STR("sortText"), STR("\x7f\x7f"));
     json_key_str(w, STR("filterText"), first.len > 0 ? str_trim_end(first) : buf_str(&text));
     write_edit(a, doc, answer, buf_str(&text), w);
-    write_documentation(a, doc, buf_str(&text), w);
+    if (a->session->client.resolves_documentation) {
+        json_key(w, STR("data"));
+        json_begin_object(w);
+        json_key_str(w, STR("language"), doc->language);
+        json_end_object(w);
+    } else {
+        json_key(w, STR("documentation"));
+        write_documentation(a->session, buf_str(&text), doc->language, w);
+    }
     json_key(w, STR("command"));
     ask_write_command(answer->trace, w);
     json_end_object(w);

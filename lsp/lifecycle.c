@@ -57,6 +57,32 @@ static enum position_encoding choose_encoding(struct json offered, bool is_plugi
     return only_utf32 ? POSITION_UTF32 : POSITION_UTF16;
 }
 
+/* What the editor can do with code actions, edits, progress and documents of ours. */
+static void read_action_client(struct client *c, struct json caps)
+{
+    struct json action = path2(caps, STR("textDocument"), STR("codeAction"));
+    struct json workspace = json_get(caps, STR("workspace"));
+    struct json window = json_get(caps, STR("window"));
+    struct json resolved = path2(action, STR("resolveSupport"), STR("properties"));
+    bool keeps_data = json_bool(json_get(action, STR("dataSupport")), false);
+    c->takes_actions = json_is(json_get(action, STR("codeActionLiteralSupport")), JSON_OBJECT);
+    c->resolves_edit = keeps_data && list_has(resolved, STR("edit"));
+    c->resolves_command = keeps_data && list_has(resolved, STR("command"));
+    c->takes_generated_tag = list_has_int(path2(action, STR("tagSupport"), STR("valueSet")), 1);
+    c->applies_edits = json_bool(json_get(workspace, STR("applyEdit")), false);
+    c->takes_versioned_edits =
+        json_bool(path2(workspace, STR("workspaceEdit"), STR("documentChanges")), false);
+    c->takes_progress = json_bool(json_get(window, STR("workDoneProgress")), false);
+    c->shows_documents = json_bool(path2(window, STR("showDocument"), STR("support")), false);
+}
+
+/* What only our own plugins say of themselves. */
+static void read_own_client(struct client *c, struct json own)
+{
+    c->shows_answers = json_bool(json_get(own, STR("answers")), false);
+    c->asks_instructions = json_bool(json_get(own, STR("instructions")), false);
+}
+
 static void read_client(struct client *c, struct json params)
 {
     struct json caps = json_get(params, STR("capabilities"));
@@ -73,9 +99,17 @@ static void read_client(struct client *c, struct json params)
     c->takes_markdown = list_has(json_get(item, STR("documentationFormat")), STR("markdown"));
     c->takes_as_is = list_has_int(path2(item, STR("insertTextModeSupport"), STR("valueSet")), 1);
     c->takes_label_details = json_bool(json_get(item, STR("labelDetailsSupport")), false);
+    read_action_client(c, caps);
+    read_own_client(c, path2(caps, STR("experimental"), STR("crucible")));
+    struct json resolved = path2(item, STR("resolveSupport"), STR("properties"));
+    c->resolves_documentation = list_has(resolved, STR("documentation"));
+    struct json hover = path2(caps, STR("textDocument"), STR("hover"));
+    c->takes_hover_markdown = list_has(json_get(hover, STR("contentFormat")), STR("markdown"));
     str name = json_str(path2(params, STR("clientInfo"), STR("name")));
     name = str_sub(name, 0, utf8_floor(name, name.len < 63 ? name.len : 63));
     (void)snprintf(c->name, sizeof c->name, STR_FMT, STR_ARG(name));
+    /* It honours versions without saying so. */
+    c->takes_versioned_edits = c->takes_versioned_edits || str_eq(name, STR("Neovim"));
 }
 
 /* -- workspace folders -- */
@@ -186,6 +220,27 @@ static void put_completion(struct json_writer *w)
     json_end_object(w);
 }
 
+static void put_actions(const struct client *c, struct json_writer *w)
+{
+    static const char *const kinds[] = {"quickfix", "refactor.rewrite.document",
+                                        "refactor.rewrite.tests", "refactor.rewrite.crucible",
+                                        "crucible.explain"};
+    json_key(w, STR("codeActionProvider"));
+    if (!c->takes_actions) {
+        json_put_bool(w, true);
+        return;
+    }
+    json_begin_object(w);
+    json_key(w, STR("codeActionKinds"));
+    json_begin_array(w);
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        json_put_str(w, str_from(kinds[i]));
+    }
+    json_end_array(w);
+    json_key_bool(w, STR("resolveProvider"), true);
+    json_end_object(w);
+}
+
 static void put_workspace(struct json_writer *w)
 {
     json_key(w, STR("executeCommandProvider"));
@@ -217,6 +272,8 @@ static void reply_hello(struct session *s, struct rpc_call *call)
     put_sync(w);
     json_key_bool(w, STR("inlineCompletionProvider"), true);
     put_completion(w);
+    json_key_bool(w, STR("hoverProvider"), true);
+    put_actions(&s->client, w);
     put_workspace(w);
     json_end_object(w);
     json_key(w, STR("serverInfo"));
@@ -316,6 +373,7 @@ void on_initialized(struct session *s, struct rpc_call *call)
 
 void on_shutdown(struct session *s, struct rpc_call *call)
 {
+    tasks_cancel_all(s);
     s->state = SESSION_CLOSING;
     rpc_cancel_all(s->rpc);
     rpc_result_null(call);

@@ -21,13 +21,17 @@ static const struct method methods[] = {
     {NAME("textDocument/didClose"), METHOD_NOTIFICATION, METHOD_AT_ONCE, on_did_close},
     {NAME("textDocument/didSave"), METHOD_NOTIFICATION, METHOD_AT_ONCE, NULL},
     {NAME("completionItem/resolve"), METHOD_REQUEST, METHOD_AT_ONCE, on_completion_resolve},
+    {NAME("textDocument/hover"), METHOD_REQUEST, METHOD_NEWEST, on_hover},
+    {NAME("textDocument/codeAction"), METHOD_REQUEST, METHOD_AT_ONCE, on_code_action},
+    {NAME("codeAction/resolve"), METHOD_REQUEST, METHOD_PATIENT, on_code_action_resolve},
     {NAME("workspace/executeCommand"), METHOD_EITHER, METHOD_AT_ONCE, on_execute_command},
     {NAME("workspace/didChangeConfiguration"), METHOD_NOTIFICATION, METHOD_AT_ONCE,
      on_configuration_changed},
     {NAME("workspace/didChangeWorkspaceFolders"), METHOD_NOTIFICATION, METHOD_AT_ONCE,
      on_folders_changed},
     {NAME("workspace/didChangeWatchedFiles"), METHOD_NOTIFICATION, METHOD_AT_ONCE, NULL},
-    {NAME("window/workDoneProgress/cancel"), METHOD_NOTIFICATION, METHOD_AT_ONCE, NULL},
+    {NAME("window/workDoneProgress/cancel"), METHOD_NOTIFICATION, METHOD_AT_ONCE,
+     on_progress_cancel},
     {NAME("textDocument/didFocus"), METHOD_NOTIFICATION, METHOD_AT_ONCE, NULL},
     {NAME("textDocument/didShowCompletion"), METHOD_NOTIFICATION, METHOD_AT_ONCE, NULL},
     {NAME("textDocument/didPartiallyAcceptCompletion"), METHOD_NOTIFICATION, METHOD_AT_ONCE,
@@ -70,7 +74,7 @@ static void dispatch_request(struct session *s, const struct method *m, struct r
                  STR_ARG(str_sub(call->method, 0, 100)));
     } else {
         m->handler(s, call);
-        ASSERT(call->is_answered || m->class == METHOD_NEWEST);
+        ASSERT(call->is_answered || m->class != METHOD_AT_ONCE);
     }
 }
 

@@ -7,7 +7,8 @@
 enum method_kind { METHOD_REQUEST, METHOD_NOTIFICATION, METHOD_EITHER };
 enum method_class {
     METHOD_AT_ONCE, /* answered inside the handler, in microseconds */
-    METHOD_NEWEST   /* waits for text; a newer one for the same document supersedes it */
+    METHOD_NEWEST,  /* waits for text; a newer one for the same document supersedes it */
+    METHOD_PATIENT  /* waits for text; a person has asked for each */
 };
 struct method {
     str name;

@@ -10,6 +10,7 @@
 #include "core/base/limits.h"
 #include "core/base/log.h"
 #include "lsp/methods.h"
+#include "lsp/task.h"
 
 struct session_tether {
     struct session *session; /* NULL once it is gone */
@@ -68,12 +69,14 @@ void session_destroy(struct session *s)
     }
     s->state = SESSION_OVER;
     s->is_set_out = false;
+    tasks_cancel_all(s);
     engine_destroy(s->engine); /* ends what is asked: each is answered */
     s->engine = NULL;
     upstream_destroy(s->upstream);
     predictor_destroy(s->predictor);
-    rpc_destroy(s->rpc);
+    rpc_destroy(s->rpc); /* lets the tasks go that wait for the editor */
     s->rpc = NULL;
+    answers_release(s);
     loop_timer_destroy(s->rpc_timer);
     loop_watch_destroy(s->parent);
     sync_release(s);

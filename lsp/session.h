@@ -45,10 +45,24 @@ struct client { /* what initialize said of the editor */
     bool takes_markdown;    /* in a completion's documentation */
     bool takes_as_is;       /* insertTextMode 1 */
     bool takes_label_details;
-    bool is_plugin; /* speaks the dialect with editorPluginInfo */
+    bool resolves_documentation; /* of a completion item, when it is looked at */
+    bool takes_hover_markdown;
+    bool takes_actions;    /* code actions as such, not only commands */
+    bool resolves_edit;    /* of a code action, when it is picked; and keeps its data */
+    bool resolves_command; /* the same */
+    bool takes_generated_tag;
+    bool takes_progress;        /* work-done progress that we begin */
+    bool applies_edits;         /* workspace/applyEdit */
+    bool takes_versioned_edits; /* documentChanges */
+    bool shows_documents;       /* window/showDocument */
+    bool shows_answers;         /* our own plugins: crucible/answer */
+    bool asks_instructions;     /* our own plugins ask the person what to refactor */
+    bool is_plugin;             /* speaks the dialect with editorPluginInfo */
 };
 
 struct ask;
+struct task;
+struct hover;
 struct session_document { /* one open document */
     str key;              /* normal form of its URI; owned */
     uint64_t id;          /* in documents; 0 where it was too large to keep */
@@ -115,6 +129,14 @@ struct session {
     bool has_asked_inline;
     struct shown shown[SESSION_SHOWN];
     size_t n_shown;
+
+    /* -- actions and hovers -- */
+    struct task *tasks;
+    unsigned n_tasks;
+    uint64_t last_task;
+    uint64_t applied_prompt; /* hash of what led to the last edit: asked again, it is undone */
+    struct hover *hovers;
+    unsigned n_answer_files; /* explanations that were written to files */
 
     /* -- commands and status -- */
     bool is_off; /* by crucible.toggle */
@@ -184,6 +206,23 @@ void on_did_close(struct session *s, struct rpc_call *call);
 void on_inline_completion(struct session *s, struct rpc_call *call);
 void on_completion(struct session *s, struct rpc_call *call);
 void on_completion_resolve(struct session *s, struct rpc_call *call);
+
+/* -- actions.c -- */
+void on_code_action(struct session *s, struct rpc_call *call);
+
+/* -- task.c -- */
+void on_code_action_resolve(struct session *s, struct rpc_call *call);
+void on_progress_cancel(struct session *s, struct rpc_call *call);
+/* Begins what a command names, or goes on with it; what is wrong is shown. */
+void task_command(struct session *s, str name, struct json arguments);
+void tasks_on_edit(struct session *s, uint64_t document, const struct edit *edit);
+void tasks_forget_document(struct session *s, uint64_t document);
+void tasks_cancel_all(struct session *s);
+
+/* -- hover.c -- */
+void on_hover(struct session *s, struct rpc_call *call);
+/* Nothing is said of a text that is another one by now. */
+void hovers_cancel_document(struct session *s, uint64_t document);
 
 /* -- commands.c -- */
 extern const str command_names[];

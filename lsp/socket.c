@@ -159,15 +159,28 @@ static int open_folder(const char *folder)
     return fd;
 }
 
-/* The process that a name like "1234.sock" belongs to, 0 for other names. */
+bool socket_make_folder(void)
+{
+    struct buf path;
+    buf_init(&path, 4 * KIB);
+    socket_folder(&path);
+    int fd = open_folder(buf_cstr(&path));
+    buf_release(&path);
+    return fd >= 0 && close(fd) == 0;
+}
+
+/* The process that a name like "1234.sock" or "explanation-1234-5.md" belongs to, 0 for others. */
 static pid_t pid_of(const char *name)
 {
     str s = str_from(name);
+    str explanation = STR("explanation-");
     uint64_t pid = 0;
-    if (!str_ends_with(s, STR(".sock")) || !str_to_u64(str_sub(s, 0, s.len - 5), INT32_MAX, &pid)) {
-        return 0;
+    if (str_ends_with(s, STR(".sock"))) {
+        s = str_sub(s, 0, s.len - 5);
+    } else if (str_starts_with(s, explanation)) {
+        s = str_sub(s, explanation.len, str_find_char(s, '-', explanation.len));
     }
-    return (pid_t)pid;
+    return str_to_u64(s, INT32_MAX, &pid) ? (pid_t)pid : 0;
 }
 
 /* Takes fd. */

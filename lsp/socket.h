@@ -11,7 +11,9 @@ struct door;
 
 /* "$XDG_RUNTIME_DIR/crucible", else "/tmp/crucible-UID". */
 void socket_folder(struct buf *out);
-/* Makes the folder (0700), removes sockets whose processes are gone, listens. NULL where that
+/* Makes it (0700) where it is missing; false where it isn't ours alone. */
+bool socket_make_folder(void);
+/* Makes the folder, removes sockets whose processes are gone, listens. NULL where that
  * isn't possible, with a line in the log. Keeps both. */
 struct door *socket_open(struct loop *loop, struct session *session);
 /* Closes all connections and removes the socket. */

@@ -100,6 +100,8 @@ void sync_update_exclusions(struct session *s)
 static void forget_document(struct session *s, struct session_document *doc)
 {
     if (doc->id) {
+        tasks_forget_document(s, doc->id);
+        hovers_cancel_document(s, doc->id);
         documents_close(s->documents, doc->id);
     }
     ask_forget_document(s, doc);
@@ -196,10 +198,23 @@ static bool has_whole(struct json changes)
     return false;
 }
 
+/* One edit of the editor's, for everybody who keeps places in the document. */
+static enum err edit(struct session *s, struct session_document *doc, size_t start, size_t end,
+                     str text)
+{
+    enum err err = documents_edit(s->documents, doc->id, start, end, text);
+    if (err == ERR_OK && (s->tasks || s->hovers)) {
+        struct edit done = {.start = start, .n_removed = end - start, .n_inserted = text.len};
+        tasks_on_edit(s, doc->id, &done);
+        hovers_cancel_document(s, doc->id);
+    }
+    return err;
+}
+
 static enum err apply_whole(struct session *s, struct session_document *doc, str text)
 {
     struct open_document *open = sync_open(s, doc);
-    enum err err = documents_edit(s->documents, doc->id, 0, document_len(open->text), text);
+    enum err err = edit(s, doc, 0, document_len(open->text), text);
     doc->is_desynced = doc->is_desynced && err != ERR_OK;
     return err;
 }
@@ -222,7 +237,7 @@ static enum err apply_part(struct session *s, struct session_document *doc, stru
         start = end;
         end = swapped;
     }
-    return documents_edit(s->documents, doc->id, start, end, json_str(text));
+    return edit(s, doc, start, end, json_str(text));
 }
 
 /* Whether the version says that nothing was lost; whole texts heal in any case. */
