@@ -384,3 +384,150 @@ def is_server_of(cmdline, code):
         return is_ours and f"HOME={code.home}".encode() in (cmdline.parent / "environ").read_bytes().split(b"\0")
     except OSError:
         return False
+
+
+# -- what a person asks for --
+
+EXPLANATION = "# What it does\n\nIt adds up **numbers**.\n\n```c\ntotal += numbers[i];\n```\n\n" + "".join(
+    f"{i}. This is sentence number {i} of it.\n" for i in range(1, 31)) + "\nThat is all.\n"
+
+
+def fenced(text, language="c"):
+    return f"```{language}\n{text}```\n"
+
+
+@needs_actions
+def test_explanation_grows_beside_the_code(code):
+    code.sim.script(text=EXPLANATION, first_ms=1000, token_ms=15)
+    code.start("sum.c", TRUTH)
+    code.go(5, 12)
+    code.command("Crucible: Explain")
+    code.until(lambda: "Explain" in code.toasts() and "Cancel" in code.toasts(), "a word before the first text")
+    code.until(lambda: "sentence number 3 " in code.webview(), "the first sentences")
+    seen = code.webview()
+    assert "That is all." not in seen
+    code.until(lambda: not code.toasts(), "the message to go")
+    assert any("Stop" in item for item in code.texts(".statusbar-item"))
+    code.shot("explain-growing")
+    code.until(lambda: "That is all." in code.webview(), "the whole text")
+    assert "sentence number 30 " in code.webview() and "**" not in code.webview()
+    assert any("Explain" in tab for tab in code.tabs()) and code.texts(".statusbar-item:has-text('Ln 5')")
+    code.until(lambda: not any("Stop" in item for item in code.texts(".statusbar-item")), "the Stop to go")
+    code.shot("explain")
+    # The next one takes its place, and the cursor stays in the code.
+    code.sim.script(text="Quite another one.\n")
+    code.press("Control+k", "Alt+e")
+    code.until(lambda: "Quite another one." in code.webview(), "the next explanation")
+    code.until(lambda: sum("Explain" in tab for tab in code.tabs()) == 1, "one tab for both")
+    assert code.texts(".statusbar-item:has-text('Ln 5')")
+    code.type("x")
+    code.until(lambda: "x" in code.buffer().split("\n")[4].replace("numbers", ""), "the key in the code")
+
+
+@needs_actions
+@pytest.mark.parametrize("way", ["button", "close"])
+def test_explanation_is_stopped(code, way):
+    code.sim.script(text=EXPLANATION * 40, token_ms=20)
+    code.start("sum.c", TRUTH)
+    code.go(5, 12)
+    code.command("Crucible: Explain")
+    code.until(lambda: "sentence number 2 " in code.webview(), "the first sentences")
+    if way == "button":
+        code.do("click", selector='.statusbar-item:has-text("Stop")')
+        code.until(lambda: "ended early" in code.webview(), "the end")
+        code.shot("explain-stopped")
+    else:
+        code.do("click", selector=".tab:has-text('Explain') .codicon-close")
+        code.until(lambda: not any("Explain" in tab for tab in code.tabs()), "the tab to close")
+    assert code.sim.wait(lambda: code.sim.generations[-1]["outcome"] == "aborted", 10), code.sim.generations[-1]["outcome"]
+    time.sleep(0.5)
+    assert any("Explain" in tab for tab in code.tabs()) == (way == "button")
+
+
+@needs_actions
+def test_document_is_one_edit_and_one_undo(code):
+    code.sim.script(text=fenced(DOCUMENTED), token_ms=5)
+    code.start("sum.c", TRUTH)
+    code.go(1, 6)
+    code.command("Crucible: Document")
+    code.until(lambda: "Adds up the first n numbers" in code.buffer(), "the comment")
+    code.shot("document")
+    assert code.save("sum.c") == DOCUMENTED
+    code.press("Control+z")
+    code.until(lambda: "Adds up" not in code.buffer(), "the undo")
+    assert code.save("sum.c") == TRUTH
+
+
+@needs_actions
+@pytest.mark.parametrize("delay_ms", [0, 5000])
+def test_fix_from_the_light_bulb_is_one_edit_and_one_undo(code, delay_ms):
+    """Quick: the edit comes with the resolved action. Slow: by the command that goes on with the work."""
+    broken = '{\n    "name": "sum",\n    "count": 1,\n}\n'
+    fixed = broken.replace("1,", "1")
+    code.sim.script(text=fenced(fixed, "json"), first_ms=delay_ms)
+    code.start("sum.json", broken)
+    code.go(3, 15)
+    code.until(lambda: code.texts(".squiggly-error"), "VS Code's own complaint")
+    code.press("Control+.")
+    code.until(lambda: any("(Crucible)" in row for row in code.texts(".action-widget .monaco-list-row")), "the offer")
+    code.shot("fix-offer")
+    code.do("click", selector=".action-widget .monaco-list-row:has-text('Fix')")
+    code.until(lambda: '"count": 1\n' in code.buffer() + "\n", "the fix")
+    assert code.save("sum.json") == fixed
+    asked = json.dumps(code.sim.generations[-1]["body"])
+    assert "railing comma" in asked, asked
+    code.press("Control+z")
+    code.until(lambda: '"count": 1,' in code.buffer(), "the undo")
+    assert code.save("sum.json") == broken
+
+
+@needs_actions
+def test_refactor_asks_what_to_do_and_a_closed_box_sends_nothing(code):
+    renamed = TRUTH.replace("total", "result")
+    code.sim.script(text=fenced(renamed))
+    code.start("sum.c", TRUTH)
+    code.go(1, 6)
+    code.press("Control+k", "Alt+r")
+    code.until(lambda: "What should become of it" in " ".join(code.texts(".quick-input-widget")), "the box")
+    code.shot("refactor")
+    code.press("Escape")
+    time.sleep(1)
+    assert not code.sim.generations
+    code.press("Control+k", "Alt+r")
+    code.until(lambda: "What should become of it" in " ".join(code.texts(".quick-input-widget")), "the box")
+    code.type("call the total result")
+    code.press("Enter")
+    code.until(lambda: "return result;" in code.buffer(), "the edit")
+    assert "call the total result" in json.dumps(code.sim.generations[-1]["body"])
+    assert code.save("sum.c") == renamed
+
+
+@needs_actions
+def test_refactor_of_the_editors_menu_asks_too(code):
+    """The server's own command, which comes with the code action, goes through the same box."""
+    code.sim.script(text=fenced(TRUTH.replace("total", "result")))
+    code.start("sum.c", TRUTH)
+    code.go(1, 6)
+    code.press("Control+.")
+    code.until(lambda: any("Refactor" in row for row in code.texts(".action-widget .monaco-list-row")), "the offer")
+    code.shot("actions")
+    code.do("click", selector=".action-widget .monaco-list-row:has-text('Refactor')")
+    code.until(lambda: "What should become of it" in " ".join(code.texts(".quick-input-widget")), "the box")
+    code.type("call the total result")
+    code.press("Enter")
+    code.until(lambda: "return result;" in code.buffer(), "the edit")
+    assert len(code.sim.generations) == 1
+
+
+@needs_actions
+def test_model_is_switched_by_picking(code):
+    code.start("sum.c", TRUTH)
+    code.command("Crucible: Switch Model")
+    code.until(lambda: any("Explanations and edits" in row for row in code.picks()), "the roles")
+    code.press("ArrowDown", "Enter")
+    code.until(lambda: any("sim/tinycode" in row for row in code.picks()), "the models")
+    code.shot("models")
+    code.press("Enter")
+    code.until(lambda: "sim/tinycode" in code.toasts(), "the server's word on it")
+    code.command("Crucible: Explain Last Decision")
+    code.until(lambda: code.picks(), "the decisions")

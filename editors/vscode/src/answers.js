@@ -79,10 +79,10 @@ class Answers {
     }
   }
 
-  // Beside the code, in the group that has shown an explanation before where there is one; the cursor stays.
+  // Beside the code, where the next one takes its place unless it is kept (as with any preview). By the number
+  // of its column that would become the active one.
   async open(answer) {
-    const column = this.tabs()[0]?.group.viewColumn ?? vscode.ViewColumn.Beside;
-    const where = { viewColumn: column, preserveFocus: true, preview: true };
+    const where = { viewColumn: vscode.ViewColumn.Beside, preserveFocus: true, preview: true };
     try {
       await vscode.commands.executeCommand('vscode.openWith', answer.uri, VIEW, where);
     } catch { // the preview is an extension, too, and may be off

@@ -159,10 +159,17 @@ function argumentOf(client, editor) {
   };
 }
 
+// Whether a person has to say what they want: not for an own action, whose words are in the settings, and not
+// where the command only goes on with work that was begun (task).
+function needsInstruction(command, argument) {
+  const isBegun = argument?.instruction || argument?.action || argument?.task !== undefined;
+  return command === 'crucible.refactor' && !isBegun;
+}
+
 // The argument, with the instruction that the command needs; undefined when the person gives none.
 async function instructed(command, argument) {
-  if (command !== 'crucible.refactor' || argument?.instruction || argument?.action) {
-    return argument || {};
+  if (!needsInstruction(command, argument)) {
+    return argument;
   }
   const instruction = await vscode.window.showInputBox({
     title: 'Crucible: Refactor', prompt: 'What should become of it?', placeHolder: 'e.g. split this into two functions',
@@ -173,7 +180,7 @@ async function instructed(command, argument) {
 
 // middleware.executeCommand: for the server's own commands, which code actions carry.
 async function executeCommand(command, args, next) {
-  if (command !== 'crucible.refactor') {
+  if (!needsInstruction(command, args[0])) {
     return next(command, args);
   }
   const argument = await instructed(command, args[0]);

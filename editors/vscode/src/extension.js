@@ -129,6 +129,7 @@ class Server {
     await this.changing;
     await this.stop();
     this.status.dispose();
+    this.work.dispose();
     this.answers.dispose();
     this.channel.dispose();
   }
