@@ -477,7 +477,7 @@ def test_fix_from_the_light_bulb_is_one_edit_and_one_undo(code, delay_ms):
     code.press("Control+.")
     code.until(lambda: any("(Crucible)" in row for row in code.texts(".action-widget .monaco-list-row")), "the offer")
     code.shot("fix-offer")
-    code.do("click", selector=".action-widget .monaco-list-row:has-text('Fix')")
+    code.do("click", selector=".action-widget .monaco-list-row:has-text('Fix:')")
     code.until(lambda: '"count": 1\n' in code.buffer() + "\n", "the fix")
     code.save("sum.json", fixed)
     asked = json.dumps(code.sim.generations[-1]["body"])

@@ -37,7 +37,7 @@ class Server {
       }
     };
     this.status = new Status();
-    this.work = new Work(stop);
+    this.work = new Work(stop, (token) => this.answers.find(token) !== undefined);
     this.answers = new Answers(stop, (id) => this.work.hide(id));
   }
 

@@ -11,8 +11,10 @@ const vscode = require('vscode');
 const SHOW_AFTER_MS = 500;
 
 class Work {
-  constructor(stop) {
+  // stop(token) asks the server to end it; isShown(token) says whether it is on the screen by other means.
+  constructor(stop, isShown) {
     this.stop = stop;
+    this.isShown = isShown;
     this.running = new Map(); // token -> {title, message, isHidden, timer, report, hide}
     this.item = vscode.window.createStatusBarItem('crucible.stop', vscode.StatusBarAlignment.Right, 99);
     this.item.name = 'Crucible: Stop';
@@ -39,8 +41,10 @@ class Work {
   }
 
   begin(token, { title, message }) {
-    const entry = { title, message, isHidden: false, report: () => {}, hide: () => {} };
-    entry.timer = setTimeout(() => this.show(token, entry), SHOW_AFTER_MS);
+    const entry = { title, message, isHidden: this.isShown(token), report: () => {}, hide: () => {} };
+    if (!entry.isHidden) {
+      entry.timer = setTimeout(() => this.show(token, entry), SHOW_AFTER_MS);
+    }
     this.running.set(token, entry);
     this.note();
   }
