@@ -10,6 +10,7 @@ class Status {
     this.item.name = 'Crucible';
     this.item.command = 'crucible.editor.menu';
     this.timer = undefined;
+    this.isBusy = false; // for long enough to be told
     this.last = {};
     this.say('starting', 'The server is starting.');
     this.item.show();
@@ -24,6 +25,7 @@ class Status {
   say(word, tooltip, isWarning = false) {
     clearTimeout(this.timer);
     this.timer = undefined;
+    this.isBusy = false;
     this.last = {};
     this.put(word, tooltip, isWarning);
   }
