@@ -50,6 +50,8 @@ COMMENT = "/* Adds up the first n numbers. */\n"
 
 def find_editor():
     """(node, chromium, npm) or the reason why there is no test."""
+    if "san" in pathlib.Path(BINARY).parent.name:
+        return "what an editor shows is looked at with the plain build"
     node = next((n for n in NODES if n and os.access(n, os.X_OK)), None)
     if node is None or not os.access(f"{CODE_SERVER}/out/node/entry.js", os.R_OK):
         return "no code-server: set CODE_SERVER and CODE_SERVER_NODE, or run tests/editors/get-code-server"
