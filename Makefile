@@ -25,10 +25,10 @@ Q := $(if $(V),,@)
 say = @$(if $(V),:,printf '  %-6s %s\n' $(1) $(2))
 
 # Libraries: asked for when the first file is compiled, since `make run` may install them before.
-PACKAGES := libuv libcurl
+PACKAGES := libuv libcurl sqlite3
 FOUND = $(shell pkg-config --exists $(PACKAGES) 2>/dev/null && echo yes)
 once = $(eval $(1) := $(2))$($(1))
-PKG_CFLAGS = $(call once,PKG_CFLAGS,$(if $(FOUND),,$(error libuv or libcurl is missing: .ci/deps build \
+PKG_CFLAGS = $(call once,PKG_CFLAGS,$(if $(FOUND),,$(error libuv, libcurl or SQLite is missing: .ci/deps build \
     installs what it takes))$(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(PACKAGES)) $(BREW:%=-I%)))
 BREW = $(wildcard /opt/homebrew/include)
 PKG_LIBS = $(call once,PKG_LIBS,$(shell pkg-config --libs $(PACKAGES)))

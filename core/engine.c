@@ -846,7 +846,7 @@ struct engine_status engine_status(struct engine *e)
     }
     if (!e->settings->inline_enabled) {
         s.mood = MOOD_INACTIVE;
-        s.message = STR("switched off (inline.enabled)");
+        s.message = STR("completions are off (inline.enabled); actions aren't");
     }
     return s;
 }

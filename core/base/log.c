@@ -29,7 +29,7 @@ static const char *const area_names[] = {
     [LOG_MAIN] = "main",         [LOG_LSP] = "lsp",           [LOG_RPC] = "rpc",
     [LOG_DOCUMENT] = "document", [LOG_SETTINGS] = "settings", [LOG_ENGINE] = "engine",
     [LOG_FLIGHT] = "flight",     [LOG_MODEL] = "model",       [LOG_UPSTREAM] = "upstream",
-    [LOG_PREDICT] = "predict",   [LOG_LOOP] = "loop",
+    [LOG_PREDICT] = "predict",   [LOG_LOOP] = "loop",         [LOG_STORE] = "store",
 };
 static_assert(sizeof area_names / sizeof area_names[0] == N_LOG_AREAS, "every area has a name");
 

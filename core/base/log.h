@@ -21,6 +21,7 @@ enum log_area { /* printed as the first word of a line */
                 LOG_UPSTREAM,
                 LOG_PREDICT,
                 LOG_LOOP,
+                LOG_STORE,
                 N_LOG_AREAS
 };
 

@@ -6,7 +6,8 @@
  *          streams collected), then the poll with the callbacks of descriptors and jobs, then the
  *          close callbacks. Posts made by posts run in the same turn up to a bound; what is left
  *          keeps the idle handle active, so that the next poll only looks and doesn't wait.
- * Rules    The process ignores SIGPIPE: a reader that went away is an error of write(2).
+ * Rules    The process ignores SIGPIPE and SIGXFSZ: a reader that went away, or a file that may not
+ *          grow any more, is an error of write(2).
  *          Posts that wait when the loop is destroyed are dropped: their owners are gone. */
 #include "core/loop/internal.h"
 
@@ -23,6 +24,7 @@ static void drain_posts(struct loop *loop);
 struct loop *loop_create(void)
 {
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
     struct loop *loop = xcalloc(1, sizeof *loop);
     ASSERT(uv_loop_init(&loop->uv) == 0);
     loop->uv.data = loop;

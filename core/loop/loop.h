@@ -13,7 +13,8 @@
 struct loop;
 typedef void loop_fn(void *user);
 
-/* Ignores SIGPIPE from now on: a reader that went away is an error of the stream. */
+/* Ignores SIGPIPE and SIGXFSZ from now on: a reader that went away is an error of the stream, a
+ * file at its size limit (RLIMIT_FSIZE) an error of who writes it. */
 struct loop *loop_create(void);
 /* Runs the closing callbacks, waits for jobs that run (their done is called), frees. ASSERTs that
  * every handle was destroyed before. */

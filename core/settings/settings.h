@@ -106,6 +106,8 @@ struct settings {
     unsigned upstream_breaker_failures; /* until an endpoint is left alone; 0: as by default */
     uint64_t upstream_recovery_us;      /* for at most so long; 0: as by default */
     bool upstream_hedge;                /* a second endpoint is asked where the first is late */
+    bool cache_disk;
+    uint64_t cache_disk_bytes; /* most that answers on disk may take */
     const str *privacy_exclude;
     size_t n_privacy_exclude; /* added to the built-in ones */
     bool privacy_redact;

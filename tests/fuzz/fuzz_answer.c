@@ -8,6 +8,8 @@
 #include "core/prompt/rewrite.h"
 #include "core/prompt/subject.h"
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
 static void check(bool is_true)
 {
     if (!is_true) {

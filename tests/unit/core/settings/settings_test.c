@@ -56,6 +56,7 @@ static void settings_defaults_are_those_of_the_table(void **state)
     assert_int_equal(s->hover, HOVER_CACHED);
     assert_int_equal(s->cache_entries, 500);
     assert_true(s->cache_ttl_us == 300000000u);
+    assert_true(s->cache_disk && s->cache_disk_bytes == 256ull * 1024 * 1024);
     assert_int_equal(s->inline_file_bytes, 10485760);
     assert_int_equal(s->context_file_bytes, 1048576);
     assert_int_equal(s->upstream_connections, 10);
