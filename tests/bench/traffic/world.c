@@ -136,17 +136,28 @@ uint64_t exchange_start(struct upstream *u, const struct exchange_spec *spec,
     for (size_t i = 0; i < spec->generate.n_stops; i++) {
         stops_at_line = stops_at_line || str_eq(spec->generate.stops[i], STR("\n"));
     }
+    const struct document *d = where->doc->text;
     str prefix = spec->generate.prefix;
     str lead = lead_of(prefix);
+    struct buf before, after;
+    buf_init(&before, DOCUMENT_MAX_BYTES);
+    buf_init(&after, DOCUMENT_MAX_BYTES);
+    document_copy(d, 0, where->cursor, &before);
+    document_copy(d, where->cursor, document_len(d), &after);
+    ASSERT(str_ends_with(buf_str(&before), str_sub(prefix, 0, prefix.len - lead.len)) &&
+           str_starts_with(buf_str(&after), spec->generate.suffix));
     struct job_spec job = {.truth = truth_after(lead),
                            .lead = lead,
-                           .before = str_sub(prefix, 0, prefix.len - lead.len),
-                           .after = spec->generate.suffix,
+                           .before = buf_str(&before),
+                           .after = buf_str(&after),
                            .stops_at_line = stops_at_line,
                            .on_text = on_job_text,
                            .on_done = on_job_done,
                            .user = &engine_sink};
-    return server_ask(&job);
+    uint64_t id = server_ask(&job);
+    buf_release(&before);
+    buf_release(&after);
+    return id;
 }
 
 void exchange_cancel(struct upstream *u, uint64_t id)
