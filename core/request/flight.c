@@ -45,7 +45,8 @@ struct flight {
     unsigned n_riders;
     uint64_t grace_us; /* when it is aborted; CLOCK_NEVER while it has riders or has landed */
     uint64_t landed_us, used_us;
-    bool is_cached; /* stands in by_window */
+    bool is_cached;                          /* stands in by_window */
+    struct flight *next_flying, **at_flying; /* in flights->flying, while FLYING */
     UT_hash_handle hh, hh_window;
 };
 
@@ -61,6 +62,7 @@ struct flights {
     struct flights_options options;
     struct flight *by_id;
     struct flight *by_window;
+    struct flight *flying; /* the few among the hundreds that landed: looked at on every key */
     struct lane *lanes;
     struct rider *riders;
     uint64_t last_id;
@@ -111,6 +113,26 @@ static void leave_cache(struct flights *f, struct flight *fl)
     }
 }
 
+static void enter_flying(struct flights *f, struct flight *fl)
+{
+    fl->next_flying = f->flying;
+    fl->at_flying = &f->flying;
+    if (fl->next_flying != NULL) {
+        fl->next_flying->at_flying = &fl->next_flying;
+    }
+    f->flying = fl;
+    f->stats.n_flying++;
+}
+
+static void leave_flying(struct flights *f, struct flight *fl)
+{
+    *fl->at_flying = fl->next_flying;
+    if (fl->next_flying != NULL) {
+        fl->next_flying->at_flying = fl->at_flying;
+    }
+    f->stats.n_flying--;
+}
+
 static void flight_free(struct flights *f, struct flight *fl)
 {
     ASSERT(fl->n_riders == 0);
@@ -118,7 +140,9 @@ static void flight_free(struct flights *f, struct flight *fl)
     leave_cache(f, fl);
     HASH_DELETE(hh, f->by_id, fl);
     f->stats.n_bytes -= fl->text.len;
-    f->stats.n_flying -= fl->state == FLYING;
+    if (fl->state == FLYING) {
+        leave_flying(f, fl);
+    }
     f->stats.n_landed -= fl->state == LANDED;
     buf_release(&fl->text);
     xfree(fl);
@@ -448,7 +472,7 @@ static struct flight *flight_create(struct flights *f, uint64_t window_hash)
     fl->grace_us = CLOCK_NEVER;
     buf_init(&fl->text, FLIGHT_MAX_TEXT_BYTES);
     HASH_ADD(hh, f->by_id, id, sizeof(fl->id), fl);
-    f->stats.n_flying++;
+    enter_flying(f, fl);
     f->stats.n_taken_off++;
     return fl;
 }
@@ -519,7 +543,7 @@ void flights_land(struct flights *f, uint64_t flight, bool is_complete, uint64_t
     fl->is_complete = is_complete;
     fl->landed_us = fl->used_us = now_us;
     fl->grace_us = CLOCK_NEVER;
-    f->stats.n_flying--;
+    leave_flying(f, fl);
     f->stats.n_landed++;
     if (!is_complete) {
         leave_lane(fl);
@@ -712,7 +736,7 @@ void flights_on_close(struct flights *f, uint64_t document)
 uint64_t flights_next_us(const struct flights *f)
 {
     uint64_t next_us = CLOCK_NEVER;
-    for (const struct flight *fl = f->by_id; fl != NULL; fl = fl->hh.next) {
+    for (const struct flight *fl = f->flying; fl != NULL; fl = fl->next_flying) {
         if (fl->grace_us < next_us) {
             next_us = fl->grace_us;
         }
@@ -722,10 +746,10 @@ uint64_t flights_next_us(const struct flights *f)
 
 void flights_tick(struct flights *f, uint64_t now_us)
 {
-    struct flight *fl, *next;
-    HASH_ITER(hh, f->by_id, fl, next)
-    {
-        if (fl->state == FLYING && fl->n_riders == 0 && fl->grace_us <= now_us) {
+    struct flight *next = NULL;
+    for (struct flight *fl = f->flying; fl != NULL; fl = next) {
+        next = fl->next_flying;
+        if (fl->n_riders == 0 && fl->grace_us <= now_us) {
             abort_flight(f, fl);
         }
     }
