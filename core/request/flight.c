@@ -48,7 +48,8 @@ struct flight {
     unsigned n_riders;
     uint64_t grace_us; /* when it is aborted; CLOCK_NEVER while it has riders or has landed */
     uint64_t landed_us, used_us;
-    bool is_cached; /* stands in by_window */
+    bool is_cached;                          /* stands in by_window */
+    struct flight *next_flying, **at_flying; /* in flights->flying, while FLYING */
     UT_hash_handle hh, hh_window;
 };
 
@@ -64,6 +65,7 @@ struct flights {
     struct flights_options options;
     struct flight *by_id;
     struct flight *by_window;
+    struct flight *flying; /* the few among the hundreds that landed: looked at on every key */
     struct lane *lanes;
     struct rider *riders;
     uint64_t last_id;
@@ -114,6 +116,26 @@ static void leave_cache(struct flights *f, struct flight *fl)
     }
 }
 
+static void enter_flying(struct flights *f, struct flight *fl)
+{
+    fl->next_flying = f->flying;
+    fl->at_flying = &f->flying;
+    if (fl->next_flying != NULL) {
+        fl->next_flying->at_flying = &fl->next_flying;
+    }
+    f->flying = fl;
+    f->stats.n_flying++;
+}
+
+static void leave_flying(struct flights *f, struct flight *fl)
+{
+    *fl->at_flying = fl->next_flying;
+    if (fl->next_flying != NULL) {
+        fl->next_flying->at_flying = fl->at_flying;
+    }
+    f->stats.n_flying--;
+}
+
 static void flight_free(struct flights *f, struct flight *fl)
 {
     ASSERT(fl->n_riders == 0);
@@ -121,7 +143,9 @@ static void flight_free(struct flights *f, struct flight *fl)
     leave_cache(f, fl);
     HASH_DELETE(hh, f->by_id, fl);
     f->stats.n_bytes -= fl->text.len;
-    f->stats.n_flying -= fl->state == FLYING;
+    if (fl->state == FLYING) {
+        leave_flying(f, fl);
+    }
     f->stats.n_landed -= fl->state == LANDED;
     buf_release(&fl->text);
     xfree(fl);
@@ -410,7 +434,7 @@ static void land_shown(struct flights *f, struct flight *fl, uint64_t now_us)
     fl->is_cut = true;
     fl->grace_us = CLOCK_NEVER;
     fl->landed_us = now_us;
-    f->stats.n_flying--;
+    leave_flying(f, fl);
     f->stats.n_landed++;
     if (fl->n_riders == 0 && fl->lane == NULL && !fl->is_cached) {
         flight_free(f, fl);
@@ -475,7 +499,7 @@ static struct flight *flight_create(struct flights *f, uint64_t window_hash)
     fl->grace_us = CLOCK_NEVER;
     buf_init(&fl->text, FLIGHT_MAX_TEXT_BYTES);
     HASH_ADD(hh, f->by_id, id, sizeof(fl->id), fl);
-    f->stats.n_flying++;
+    enter_flying(f, fl);
     f->stats.n_taken_off++;
     return fl;
 }
@@ -548,7 +572,7 @@ void flights_land(struct flights *f, uint64_t flight, bool is_complete, uint64_t
     fl->is_continued = false;
     fl->landed_us = fl->used_us = now_us;
     fl->grace_us = CLOCK_NEVER;
-    f->stats.n_flying--;
+    leave_flying(f, fl);
     f->stats.n_landed++;
     if (!is_complete) {
         leave_lane(fl);
@@ -596,7 +620,7 @@ bool flights_continue(struct flights *f, uint64_t flight, uint64_t now_us)
     fl->is_cut = false;
     fl->n_shown = fl->text.len; /* what has landed stays, shown or not */
     fl->grace_us = fl->n_riders > 0 ? CLOCK_NEVER : now_us + FLIGHT_AGREE_US;
-    f->stats.n_flying++;
+    enter_flying(f, fl);
     f->stats.n_landed--;
     f->stats.n_continued++;
     return true;
@@ -782,7 +806,7 @@ void flights_on_close(struct flights *f, uint64_t document)
 uint64_t flights_next_us(const struct flights *f)
 {
     uint64_t next_us = CLOCK_NEVER;
-    for (const struct flight *fl = f->by_id; fl != NULL; fl = fl->hh.next) {
+    for (const struct flight *fl = f->flying; fl != NULL; fl = fl->next_flying) {
         if (fl->grace_us < next_us) {
             next_us = fl->grace_us;
         }
@@ -792,10 +816,10 @@ uint64_t flights_next_us(const struct flights *f)
 
 void flights_tick(struct flights *f, uint64_t now_us)
 {
-    struct flight *fl, *next;
-    HASH_ITER(hh, f->by_id, fl, next)
-    {
-        if (fl->state == FLYING && fl->n_riders == 0 && fl->grace_us <= now_us) {
+    struct flight *next = NULL;
+    for (struct flight *fl = f->flying; fl != NULL; fl = next) {
+        next = fl->next_flying;
+        if (fl->n_riders == 0 && fl->grace_us <= now_us) {
             abort_flight(f, fl, now_us);
         }
     }
