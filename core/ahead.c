@@ -110,7 +110,8 @@ static void set_out(struct engine *e, struct open_document *doc)
 {
     struct ahead *h = &e->ahead;
     struct asked end = at_the_end(h);
-    struct route r = route_find(e->options.upstream, h->settings, end.role, STR(""), leg_can_fill);
+    struct route r = route_find(e->options.upstream, h->settings, end.role,
+                                buf_str(&e->preferred[ROLE_INLINE]), leg_can_fill);
     if (r.state != ROUTE_READY || !has_slot(e, r.endpoint)) {
         return;
     }
