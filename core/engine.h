@@ -12,6 +12,7 @@
 #include "core/model/route.h"
 #include "core/predict/predict.h"
 #include "core/request/flight.h"
+#include "core/request/store.h"
 #include "core/request/trace.h"
 #include "core/settings/settings.h"
 #include "core/upstream/upstream.h"
@@ -82,7 +83,7 @@ struct sink {
  * program that serves people has them all. */
 struct engine_switches {
     bool riding;    /* each question asks the model, or the cache, for itself */
-    bool cache;     /* what was answered for the same window isn't found again */
+    bool cache;     /* what was answered for the same window isn't found again, nor kept */
     bool predictor; /* it is never asked */
     bool hold;      /* a take-off doesn't wait for the next key after a deletion */
     bool fill;      /* a flight ends at its second line, blank or not */
@@ -96,6 +97,7 @@ struct engine_options {
     struct upstream *upstream;
     struct predictor *predictor;
     struct settings *settings; /* takes a reference of its own */
+    struct store *store;       /* where answers are kept beyond this process; NULL: nowhere */
     /* What people are told has changed: busy, model, loading, message. Not from inside a call. */
     void (*on_status)(void *user);
     void *user;
@@ -146,6 +148,7 @@ struct engine_stats {
 const struct engine_stats *engine_stats(const struct engine *e);
 struct trace *engine_trace(struct engine *e);
 struct flights_stats engine_flights(const struct engine *e);
+/* In memory and in the store. */
 void engine_clear_cache(struct engine *e);
 
 #endif
