@@ -12,7 +12,7 @@ struct stats_sources { /* borrowed for the call; NULL: left out */
     size_t max_trace; /* records of the last requests */
 };
 
-/* Writes the members "status", "engine", "flights", "upstream", "predictor", "documents",
+/* Writes the members "status", "engine", "flights", "dedup", "upstream", "predictor", "documents",
  * "endpoints" and "trace" into the object that the writer has open. */
 void stats_write(const struct stats_sources *from, struct json_writer *w);
 /* The members of the status into the open object: kind, busy, model, endpoint, loading (a number
