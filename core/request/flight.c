@@ -544,8 +544,10 @@ void flights_land(struct flights *f, uint64_t flight, bool is_complete, uint64_t
     f->stats.n_landed++;
     if (!is_complete) {
         leave_lane(fl);
-        leave_cache(f, fl);
-    } else if (fl->is_pure && f->options.cache_entries > 0) {
+    }
+    if (!is_complete || f->options.cache_entries == 0) {
+        leave_cache(f, fl); /* where the keyed ones stand from the start */
+    } else if (fl->is_pure) {
         enter_cache(f, fl);
     }
     if (fl->n_riders == 0 && fl->lane == NULL && !fl->is_cached) {

@@ -15,6 +15,12 @@
 
 enum { EXPLAIN = 1, GLANCE = 2, RECALL = 4, AGAIN = 8, EXACT = 16 };
 
+static void start(struct bed *bed)
+{
+    bed_start(bed, "");
+    world.model.abilities |= MODEL_CHAT;
+}
+
 static uint64_t put(struct bed *bed, struct heard *h, const char *code, unsigned how, uint64_t head)
 {
     *h = (struct heard){.n_done = 0};
@@ -57,7 +63,7 @@ static void similar_code_is_served_and_says_so(void **state)
     (void)state;
     struct bed bed;
     struct heard h;
-    bed_start(&bed, "");
+    start(&bed);
     told(&bed, &h, SUM("total"), EXPLAIN, "adds up");
     assert_int_equal(h.boarded, BOARDED_NONE);
     put(&bed, &h, SUM("acc"), EXPLAIN, 7);
@@ -81,7 +87,7 @@ static void other_code_or_head_is_asked_anew(void **state)
     (void)state;
     struct bed bed;
     struct heard h;
-    bed_start(&bed, "");
+    start(&bed);
     told(&bed, &h, SUM("total"), EXPLAIN, "adds up");
     put(&bed, &h, OTHER, RECALL, 7);
     assert_string_equal(h.text, "");
@@ -100,7 +106,7 @@ static void what_is_in_the_air_or_broke_off_doesnt_serve(void **state)
     (void)state;
     struct bed bed;
     struct heard first, h;
-    bed_start(&bed, "");
+    start(&bed);
     put(&bed, &first, SUM("total"), EXPLAIN, 7);
     say("adds");
     put(&bed, &h, SUM("acc"), RECALL, 7);
@@ -118,7 +124,7 @@ static void similar_answer_is_no_measure_for_the_next(void **state)
     (void)state;
     struct bed bed;
     struct heard h;
-    bed_start(&bed, "");
+    start(&bed);
     told(&bed, &h, SUM("total"), EXPLAIN, "adds up");
     put(&bed, &h, EDITED, RECALL, 7);
     assert_int_equal(h.boarded, BOARDED_SIMILAR);
@@ -135,7 +141,7 @@ static void answer_that_is_too_old_is_forgotten(void **state)
     (void)state;
     struct bed bed;
     struct heard h;
-    bed_start(&bed, "");
+    start(&bed);
     told(&bed, &h, SUM("total"), EXPLAIN, "adds up");
     pass(5 * 60 * 1000);
     put(&bed, &h, SUM("acc"), RECALL, 7);
@@ -149,7 +155,7 @@ static void asking_again_at_once_refuses_it_and_asks_anew(void **state)
     (void)state;
     struct bed bed;
     struct heard h;
-    bed_start(&bed, "");
+    start(&bed);
     double start = engine_similar(bed.engine).threshold;
     told(&bed, &h, SUM("total"), EXPLAIN, "adds up");
     put(&bed, &h, EDITED, EXPLAIN, 7);
@@ -172,7 +178,7 @@ static void letting_it_stand_accepts_it(void **state)
     (void)state;
     struct bed bed;
     struct heard h;
-    bed_start(&bed, "");
+    start(&bed);
     double start = engine_similar(bed.engine).threshold;
     told(&bed, &h, SUM("total"), EXPLAIN, "adds up");
     put(&bed, &h, EDITED, GLANCE, 7);
@@ -213,7 +219,7 @@ static void threshold_of_one_switches_it_off(void **state)
     (void)state;
     struct bed bed;
     struct heard h;
-    bed_start(&bed, "");
+    start(&bed);
     told(&bed, &h, SUM("total"), EXPLAIN, "adds up");
     configure(&bed, "{\"dedup\": {\"similarityThreshold\": 1}}");
     assert_false(engine_similar(bed.engine).is_on);
