@@ -31,7 +31,7 @@ struct conversation *conversation_create(const struct chat *chat)
         buf_init(copies[i], PROMPT_MAX_BYTES);
         buf_append(copies[i], texts[i]);
     }
-    if (chat->like != NULL && chat->like->head != 0) {
+    if (chat->identity.len > 0 && chat->like != NULL && chat->like->head != 0) {
         c->like = xmemdup(chat->like, sizeof *chat->like);
     }
     c->max_tokens = chat->max_tokens;
@@ -169,8 +169,9 @@ void converse_consider(struct engine *e, struct asked *a, uint64_t now_us)
         histogram_add(&e->stats.first, now_us - a->asked_us);
     }
     if (view.has_landed) {
-        if (view.is_complete && view.text.len > 0 && a->boarded != BOARDED_SIMILAR) {
-            reuse_learn(e, a, key_of(a, NULL));
+        bool is_own = a->chat->like != NULL && a->boarded != BOARDED_SIMILAR;
+        if (is_own && view.is_complete && view.text.len > 0) {
+            reuse_learn(e, a, key_of(a, NULL)); /* by its identity, whoever answered */
         }
         engine_finish(e, a, (struct fit_rest){.text = view.text}, !view.is_complete, NULL);
     } else if (now_us >= a->hard_us) {

@@ -199,6 +199,32 @@ static void letting_it_stand_accepts_it(void **state)
     bed_end(&bed);
 }
 
+static void edit_has_nothing_to_be_like(void **state)
+{
+    (void)state;
+    struct bed bed;
+    struct heard h = {.n_done = 0};
+    start(&bed);
+    struct likeness like = {.head = 7};
+    sketch_take(&like.sketch, STR(SUM("total")), STR("c"));
+    for (unsigned i = 0; i < 2; i++) {
+        struct chat chat = {.prompt = i == 0 ? STR("rewrite this") : STR("rewrite that"),
+                            .like = &like, /* means nothing without an identity */
+                            .max_tokens = 100,
+                            .kind = "edit"};
+        struct question q = {.kind = QUESTION_CHAT, .document = bed.doc, .chat = &chat};
+        struct sink sink = {.on_text = on_text, .on_done = on_done, .user = &h};
+        engine_ask(bed.engine, &q, &sink);
+        turn();
+        say("int x;");
+        end(FINISH_STOP);
+        assert_int_equal(h.n_done, i + 1);
+        assert_int_equal(h.boarded, BOARDED_NONE);
+    }
+    assert_int_equal(engine_similar(bed.engine).n_entries, 0);
+    bed_end(&bed);
+}
+
 static void configure(struct bed *bed, const char *json)
 {
     struct arena arena = {0};
@@ -245,6 +271,7 @@ int main(void)
         cmocka_unit_test(answer_that_is_too_old_is_forgotten),
         cmocka_unit_test(asking_again_at_once_refuses_it_and_asks_anew),
         cmocka_unit_test(letting_it_stand_accepts_it),
+        cmocka_unit_test(edit_has_nothing_to_be_like),
         cmocka_unit_test(threshold_of_one_switches_it_off),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
