@@ -347,18 +347,27 @@ void sketch_take(struct sketch *s, str code, str language)
     arena_release(&arena);
 }
 
-/* Of the least hashes of both together, as many as either sketch vouches for: how many are in both.
- */
-double sketch_likeness(const struct sketch *a, const struct sketch *b)
+/* How many hashes may be in one sketch alone where the likeness is still `at_least`. Of sets with
+ * m members apart, 2 |union| is |a| + |b| + m, and the likeness is 1 - m / |union|. */
+static size_t most_apart(const struct sketch *a, const struct sketch *b, double at_least)
+{
+    bool is_exact = a->is_whole && b->is_whole;
+    double most = is_exact ? (1 - at_least) * (a->n + b->n) / (1 + at_least)
+                           : (1 - at_least) * SIMILAR_SKETCH_HASHES;
+    return (size_t)(most + 1e-6);
+}
+
+/* Of the least hashes of both together, as many as both sketches vouch for: how many are in both. 0
+ * as soon as it can't be `at_least` any more. */
+static double likeness_from(const struct sketch *a, const struct sketch *b, double at_least)
 {
     size_t i = 0, j = 0, n = 0, n_both = 0;
     bool is_exact = a->is_whole && b->is_whole;
+    size_t max_apart = most_apart(a, b, at_least);
     while (i < a->n || j < b->n) {
-        if (!is_exact && n == SIMILAR_SKETCH_HASHES) {
-            break;
-        }
         /* Past the end of a sketch that left some out nothing is known. */
-        if ((i == a->n && !a->is_whole) || (j == b->n && !b->is_whole)) {
+        if ((!is_exact && n == SIMILAR_SKETCH_HASHES) || (i == a->n && !a->is_whole) ||
+            (j == b->n && !b->is_whole)) {
             break;
         }
         bool is_a = j == b->n || (i < a->n && a->least[i] <= b->least[j]);
@@ -367,8 +376,16 @@ double sketch_likeness(const struct sketch *a, const struct sketch *b)
         n++;
         i += is_a;
         j += is_b;
+        if (n - n_both > max_apart) {
+            return 0.0;
+        }
     }
     return a->n > 0 && b->n > 0 ? (double)n_both / (double)n : 0.0;
+}
+
+double sketch_likeness(const struct sketch *a, const struct sketch *b)
+{
+    return likeness_from(a, b, 0);
 }
 
 /* -- the index -- */
@@ -447,7 +464,7 @@ bool similar_find(const struct similar *s, const struct likeness *subject, doubl
         if (e->head != subject->head) {
             continue;
         }
-        double found = sketch_likeness(e->sketch, &subject->sketch);
+        double found = likeness_from(e->sketch, &subject->sketch, threshold);
         if (found >= threshold && (!is_found || found > *likeness)) {
             is_found = true;
             *key = e->key;

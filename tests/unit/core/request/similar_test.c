@@ -257,6 +257,39 @@ static void index_finds_the_most_similar_of_the_same_head(void **state)
     similar_destroy(s);
 }
 
+/* What is left out of a comparison early must never be what would have been found. */
+static void every_threshold_finds_what_is_alike_enough(void **state)
+{
+    (void)state;
+    for (unsigned n = 100; n <= 1000; n += 300) { /* whole sketches, and cut ones */
+        for (unsigned n_same = n / 2; n_same <= n; n_same += n / 10) {
+            struct buf a, b;
+            buf_init(&a, SIMILAR_MAX_BYTES);
+            buf_init(&b, SIMILAR_MAX_BYTES);
+            for (unsigned i = 1; i <= n; i++) {
+                buf_appendf(&a, "%u ", i);
+                buf_appendf(&b, i <= n_same ? "%u " : "x%u y ", i);
+            }
+            struct similar *s = similar_create(1);
+            struct likeness known = about(1, buf_cstr(&a));
+            struct likeness asked = about(1, buf_cstr(&b));
+            similar_add(s, 5, &known);
+            double truth = sketch_likeness(&known.sketch, &asked.sketch);
+            for (unsigned i = 0; i <= 100; i++) {
+                uint64_t key = 0;
+                double likeness = -1;
+                bool is_found = similar_find(s, &asked, i / 100.0, &key, &likeness);
+                assert_int_equal(is_found, truth >= i / 100.0);
+                assert_true(!is_found || likeness == truth);
+            }
+            assert_true(truth == 0 || similar_find(s, &asked, truth, &(uint64_t){0}, &truth));
+            similar_destroy(s);
+            buf_release(&a);
+            buf_release(&b);
+        }
+    }
+}
+
 static void full_index_lets_the_oldest_go(void **state)
 {
     (void)state;
@@ -308,6 +341,7 @@ int main(void)
         cmocka_unit_test(hostile_text_is_read_to_its_end),
         cmocka_unit_test(too_long_code_is_like_nothing),
         cmocka_unit_test(index_finds_the_most_similar_of_the_same_head),
+        cmocka_unit_test(every_threshold_finds_what_is_alike_enough),
         cmocka_unit_test(full_index_lets_the_oldest_go),
         cmocka_unit_test(nothing_to_compare_isnt_remembered),
     };
