@@ -146,6 +146,7 @@ void engine_finish(struct engine *e, struct asked *a, struct fit_rest given, boo
                             .n_replace = given.n_replace,
                             .source = given.text.len > 0 ? a->source : ANSWER_NONE,
                             .boarded = a->boarded,
+                            .likeness = a->chat != NULL ? a->chat->likeness : 0,
                             .is_cut = is_cut,
                             .first_us = a->first_us ? a->first_us - a->asked_us : 0,
                             .total_us = now_us - a->asked_us,
@@ -770,6 +771,7 @@ struct engine *engine_create(const struct engine_options *options)
                                  .on_abort = leg_abort,
                                  .user = e};
     e->flights = flights_create(&fo);
+    reuse_init(e);
     e->timer = loop_timer_create(options->loop, on_timer, e);
     for (size_t i = 0; i < N_ROLES; i++) {
         buf_init(&e->preferred[i], KIB);
@@ -794,6 +796,7 @@ void engine_destroy(struct engine *e)
     }
     legs_release(e);
     flights_destroy(e->flights);
+    reuse_release(e);
     lessons_release(e);
     ahead_release(e);
     loop_timer_destroy(e->timer);
@@ -815,6 +818,7 @@ void engine_configure(struct engine *e, struct settings *s)
     e->settings = settings_ref(s);
     settings_unref(old);
     flights_configure(e->flights, s->cache_entries, s->cache_ttl_us);
+    reuse_configure(e);
     engine_on_upstream(e);
 }
 
@@ -910,4 +914,5 @@ void engine_clear_cache(struct engine *e)
 {
     flights_clear_cache(e->flights);
     store_clear(e->options.store);
+    similar_clear(e->reuse.similar);
 }

@@ -12,6 +12,7 @@
 #include "core/model/route.h"
 #include "core/predict/predict.h"
 #include "core/request/flight.h"
+#include "core/request/similar.h"
 #include "core/request/store.h"
 #include "core/request/trace.h"
 #include "core/settings/settings.h"
@@ -40,6 +41,10 @@ struct chat {
     /* What makes two questions the same where that is less than their prompt, whichever model
      * answers: a symbol and its definition, say. Empty: the prompt and the model. */
     str identity;
+    /* With an identity: what it is about, so that the answer to a similar question may serve (see
+     * answer.boarded). NULL, or a head of 0: only that to the same one. */
+    const struct likeness *like;
+    bool is_glance;   /* shown in passing: says nothing about what was shown before */
     bool is_recall;   /* only what is known already: silence instead of asking a model */
     const char *kind; /* the word for the trace: "explain", "fix", ...; a static string */
 };
@@ -62,6 +67,7 @@ struct answer {       /* borrowed for the call of on_done */
     enum answer_source source;
     enum boarded boarded; /* how it came: BOARDED_NONE means by a flight of its own */
     str model;            /* "endpoint/model" that wrote it */
+    double likeness;      /* BOARDED_SIMILAR: of its code and this question's, from 0 to 1 */
     bool is_cut;          /* of a chat: the answer broke off at a limit or went round in circles */
     str why;              /* one line, for people */
     uint64_t first_us;    /* from the question to the first byte of text, 0 where none came */
@@ -150,5 +156,13 @@ struct trace *engine_trace(struct engine *e);
 struct flights_stats engine_flights(const struct engine *e);
 /* In memory and in the store. */
 void engine_clear_cache(struct engine *e);
+struct similar_stats {
+    bool is_on, is_adaptive;
+    double threshold;               /* the present one */
+    size_t n_entries;               /* answers that may serve */
+    uint64_t n_hits;                /* served to a similar question */
+    uint64_t n_accepted, n_refused; /* of these, as far as is known: let stand, asked again */
+};
+struct similar_stats engine_similar(const struct engine *e);
 
 #endif

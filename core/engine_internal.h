@@ -1,7 +1,7 @@
 /* engine_internal.h - what the files of the engine share: engine.c asks and answers, leg.c flies,
  * place.c looks at the place, lesson.c lets the predictor learn, supply.c sends for models,
  * rhythm.c and ahead.c decide when a model is asked, converse.c has the questions that a person
- * asks, recall.c finds what was answered in another run. */
+ * asks, recall.c and reuse.c find what was answered in another run and to similar ones. */
 #ifndef CRUCIBLE_ENGINE_INTERNAL_H
 #define CRUCIBLE_ENGINE_INTERNAL_H
 
@@ -12,6 +12,7 @@
 #include "core/prompt/trim.h"
 #include "core/request/fit.h"
 #include "core/request/store.h"
+#include "core/request/threshold.h"
 #include "core/request/unit.h"
 
 /* The predictor's word alone, without asking a model: as good as or better than a small model's.
@@ -35,7 +36,11 @@ enum asked_state {
 struct conversation {
     struct buf system, prompt, rewrites, identity;
     unsigned max_tokens;
-    bool is_recall;
+    struct likeness *like; /* owned; NULL: only the same question's answer serves */
+    double likeness;       /* of the question whose answer this one gets; 0: its own */
+    bool is_glance, is_recall;
+    bool is_judged;                  /* reuse has looked at what it says about the answer before */
+    bool is_anew;                    /* what is known isn't good enough */
     char waits_for[ERROR_MSG_BYTES]; /* what the sink was told last */
 };
 
@@ -131,6 +136,17 @@ struct tether {
     bool is_posted;
 };
 
+/* What is known of answers that may serve similar questions. */
+struct reuse {
+    struct similar *similar; /* owned */
+    struct threshold threshold;
+    uint64_t n_hits;
+    /* The newest similar answer that was shown, until it is known what the person thinks of it. */
+    uint64_t shown_head; /* 0: none */
+    double shown_likeness;
+    uint64_t shown_us;
+};
+
 /* When a document's text should be learned (again). */
 struct lesson {
     uint64_t document;
@@ -143,6 +159,7 @@ struct engine {
     struct engine_options options;
     struct settings *settings;
     struct flights *flights;
+    struct reuse reuse;
     struct loop_timer *timer;
     struct tether *tether;
     struct asked *asked;
@@ -190,6 +207,16 @@ void conversation_destroy(struct conversation *c);
 void converse(struct engine *e, struct asked *a);
 /* Looks at a chat that rides: tells its sink the text, and ends it with the flight. */
 void converse_consider(struct engine *e, struct asked *a, uint64_t now_us);
+
+/* -- reuse.c -- */
+void reuse_init(struct engine *e);
+void reuse_release(struct engine *e);
+/* The settings are others. */
+void reuse_configure(struct engine *e);
+/* Has the chat ride a landed flight whose question was like its own; true where there is one. */
+bool reuse_board(struct engine *e, struct asked *a);
+/* The chat was answered whole by a flight of this key, its own. */
+void reuse_learn(struct engine *e, const struct asked *a, uint64_t key);
 
 /* -- supply.c -- */
 /* Who would answer: by the settings, or the model that was switched to where `wish` is empty. */

@@ -301,7 +301,7 @@ static int put_question(struct ask_run *r)
         terminal_write_text(buf_str(&prompt));
         terminal_write(STR("\n"));
     } else {
-        action_identity(&r->action, &r->place, &identity);
+        action_identity(&r->action, &r->place, &identity, NULL);
         struct chat chat = {.system = action_system(),
                             .prompt = buf_str(&prompt),
                             .max_tokens = max_tokens,

@@ -285,6 +285,8 @@ static const char *boarded_name(enum boarded boarded)
         return "landed";
     case BOARDED_CACHED:
         return "cached";
+    case BOARDED_SIMILAR:
+        return "similar";
     }
     return "fresh";
 }

@@ -223,6 +223,7 @@ static enum err ask(struct task *t, const struct task_order *o, struct error *wh
 {
     struct session *s = t->session;
     const struct document *d = o->open->text;
+    struct likeness like;
     struct buf prompt, identity, symbol, original;
     buf_init(&prompt, PROMPT_MAX_BYTES);
     buf_init(&identity, PROMPT_MAX_BYTES);
@@ -239,13 +240,14 @@ static enum err ask(struct task *t, const struct task_order *o, struct error *wh
     size_t room = engine_chat_room(s->engine, STR(""), max_tokens);
     enum err err = action_render(&t->action, &place, room, &prompt, why);
     if (err == ERR_OK) {
-        action_identity(&t->action, &place, &identity);
+        action_identity(&t->action, &place, &identity, &like);
         t->insert_at = action_insert_at(&t->action, &place, &t->is_below);
         t->prompt_hash = hash_str(buf_str(&prompt));
         struct chat chat = {.system = action_system(),
                             .prompt = buf_str(&prompt),
                             .max_tokens = max_tokens,
                             .identity = buf_str(&identity),
+                            .like = &like,
                             .kind = t->action.output == ACTION_SHOW ? "explain" : "edit"};
         if (t->action.output == ACTION_REPLACE) {
             chat.rewrites = document_slice(d, o->range.start, o->range.end, &original);
@@ -499,6 +501,7 @@ static void finish_show(struct task *t, const struct answer *answer)
         task_fail(t, &error);
         return;
     }
+    answers_note(answer, &whole);
     buf_append(&whole, answer->is_cut ? STR("\n\n*(The answer broke off here.)*") : STR(""));
     answers_show(t, buf_str(&whole), true);
     buf_release(&whole);

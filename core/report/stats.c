@@ -98,6 +98,7 @@ static void write_flights(const struct engine *engine, struct json_writer *w)
     put_count(w, STR("boardedFlying"), s.n_boarded_flying);
     put_count(w, STR("boardedLanded"), s.n_boarded_landed);
     put_count(w, STR("boardedCached"), s.n_boarded_cached);
+    put_count(w, STR("boardedSimilar"), s.n_boarded_similar);
     put_count(w, STR("aborted"), s.n_aborted);
     json_end_object(w);
 }
@@ -123,6 +124,21 @@ static void write_store(const struct store *store, struct json_writer *w)
     json_key_bool(w, STR("offLoop"), s.is_off_loop);
     json_key(w, STR("lookupUs"));
     stats_write_histogram(s.lookup_us, 1, w);
+    json_end_object(w);
+}
+
+static void write_dedup(const struct engine *engine, struct json_writer *w)
+{
+    struct similar_stats s = engine_similar(engine);
+    json_key(w, STR("dedup"));
+    json_begin_object(w);
+    json_key_bool(w, STR("similarity"), s.is_on);
+    json_key_bool(w, STR("adaptive"), s.is_adaptive);
+    json_key_double(w, STR("threshold"), s.threshold);
+    put_count(w, STR("entries"), s.n_entries);
+    put_count(w, STR("similarHits"), s.n_hits);
+    put_count(w, STR("accepted"), s.n_accepted);
+    put_count(w, STR("refused"), s.n_refused);
     json_end_object(w);
 }
 
@@ -221,6 +237,7 @@ void stats_write(const struct stats_sources *from, struct json_writer *w)
         json_end_object(w);
         write_engine(from->engine, w);
         write_flights(from->engine, w);
+        write_dedup(from->engine, w);
     }
     if (from->store) {
         write_store(from->store, w);

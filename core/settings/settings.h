@@ -97,8 +97,10 @@ struct settings {
     enum multiline inline_multiline;
     enum toggle completion_enabled;
     enum hover_model hover;
-    bool residency_preload;    /* load models before they are needed */
-    uint64_t residency_ttl_ms; /* how long an unused one stays; 0: as its server likes */
+    bool residency_preload;      /* load models before they are needed */
+    uint64_t residency_ttl_ms;   /* how long an unused one stays; 0: as its server likes */
+    double similarity_threshold; /* from 0 to 1, which is off: what counts as the same question */
+    bool similarity_adaptive;    /* it follows what is accepted */
     unsigned cache_entries;
     uint64_t cache_ttl_us;
     unsigned upstream_connections;      /* to one endpoint at a time; 0: as by default */

@@ -94,7 +94,7 @@ static const char full_file[] =
     "\"residency\": {\"maxLoadedModels\": \"auto\", \"modelTtl\": \"10m\", \"preloadEnabled\": "
     "true,"
     "  \"persistentModels\": [], \"vramBudgetMb\": \"auto\"},"
-    "\"dedup\": {\"similarityThreshold\": 0.85, \"adaptive\": true},"
+    "\"dedup\": {\"similarityThreshold\": 0.9, \"adaptive\": false},"
     "\"cache\": {\"entries\": 7, \"ttl\": 1500, \"disk\": true, \"diskMaxMb\": 256, \"shared\": "
     "\"\"},"
     "\"upstream\": {\"maxConnections\": 10, \"retries\": 3, \"breakerFailures\": 5,"
@@ -128,6 +128,8 @@ static void settings_read_every_documented_key(void **state)
     assert_str(s->models_chat[0], "work/coder-7b");
     assert_true(s->inline_manual_only);
     assert_int_equal(s->inline_budget_ms, 1000);
+    assert_true(s->similarity_threshold == 0.9);
+    assert_false(s->similarity_adaptive);
     assert_int_equal(s->inline_max_tokens, 64);
     assert_int_equal(s->inline_multiline, MULTILINE_NEVER);
     assert_int_equal(s->completion_enabled, TOGGLE_OFF);
