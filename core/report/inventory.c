@@ -34,6 +34,7 @@ static const char *blocked_word(enum error_cause cause)
         [CAUSE_KEY_MISSING] = "key missing",
         [CAUSE_KEY_EXPOSED] = "key exposed",
         [CAUSE_CA_FILE] = "caFile unusable",
+        [CAUSE_CLIENT_CERT] = "clientCert needed",
         [CAUSE_CERT_ISSUER] = "certificate refused",
         [CAUSE_CERT_OWN] = "certificate refused",
         [CAUSE_CERT_HOST] = "certificate refused",
