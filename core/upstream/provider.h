@@ -13,8 +13,8 @@
 /* -- requests -- */
 struct http_request {
     bool is_post, is_head; /* else GET */
-    struct buf path; /* "/infill", with query; appended to the endpoint's base path */
-    struct buf body; /* JSON, empty for GET */
+    struct buf path;       /* "/infill", with query; appended to the endpoint's base path */
+    struct buf body;       /* JSON, empty for GET */
 };
 void http_request_init(struct http_request *r);
 void http_request_release(struct http_request *r);
