@@ -92,8 +92,27 @@ static void explain_client_cert(struct transfer *t)
     t->error.cause = CAUSE_CLIENT_CERT;
 }
 
+/* Nothing came on a connection that was just made. With TLS the reason may be the certificate of
+ * ours: some servers close without a word, and the word of others is lost where the request that we
+ * were sending meets a closed door, which hardly anything else explains. */
+static void explain_no_answer(struct transfer *t, CURLcode code)
+{
+    long n_connects = 0;
+    curl_easy_getinfo(t->easy, CURLINFO_NUM_CONNECTS, &n_connects);
+    bool is_new = !t->is_plain && n_connects > 0;
+    bool is_at_door = is_new && code == CURLE_SEND_ERROR;
+    const char *why = t->has_client_cert && is_at_door ? "; it may refuse our certificate"
+                      : is_new && !t->has_client_cert  ? "; it may want a certificate of ours"
+                                                       : "";
+    error_set(&t->error, ERR_CONNECT, "%s closed the connection without an answer%s%s", t->place,
+              why, why[0] ? ", see clientCert" : "");
+    if (is_at_door) {
+        t->error.cause = CAUSE_CLIENT_CERT;
+    }
+}
+
 /* The connection ended where there should have been more. */
-static void explain_break(struct transfer *t)
+static void explain_break(struct transfer *t, CURLcode code)
 {
     long status = 0;
     curl_easy_getinfo(t->easy, CURLINFO_HTTP_CONNECTCODE, &status);
@@ -105,7 +124,7 @@ static void explain_break(struct transfer *t)
         error_set(&t->error, ERR_PROTOCOL, "%s closed the connection in the middle of its answer",
                   t->place);
     } else {
-        error_set(&t->error, ERR_CONNECT, "%s closed the connection without an answer", t->place);
+        explain_no_answer(t, code);
     }
 }
 
@@ -195,7 +214,7 @@ void http_explain(struct transfer *t, CURLcode code)
     case CURLE_RECV_ERROR:
     case CURLE_SEND_ERROR:
     case CURLE_GOT_NOTHING:
-        explain_break(t);
+        explain_break(t, code);
         break;
     default:
         error_set(&t->error, ERR_PROTOCOL, "%s doesn't speak proper HTTP (%s)", t->place,
