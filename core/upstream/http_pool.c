@@ -41,6 +41,8 @@ struct connection { /* a socket of libcurl's */
     UT_hash_handle hh; /* in pool->connections, by fd */
 };
 
+static void on_socket_ready(int events, bool is_error, void *user);
+
 /* -- the sockets that there are -- */
 
 static struct connection *connection_of(struct pool *pool, curl_socket_t fd)
@@ -91,6 +93,31 @@ static void reap(struct pool *pool)
     }
 }
 
+/* The number of a socket that is gone is given out again: what is known of the old one goes, too.
+ * Gives what libcurl wanted to hear of it, as it may take the new one for the same. */
+static int forget_number(struct http *h, const struct pool *own, curl_socket_t fd)
+{
+    int events = 0;
+    for (struct pool *pool = h->pools; pool; pool = pool->hh.next) {
+        struct connection *c = connection_of(pool, fd);
+        if (c) {
+            events = pool == own && c->poll ? c->events : 0;
+            connection_drop(c);
+        }
+    }
+    return events;
+}
+
+static bool watch(struct connection *c, int events)
+{
+    c->poll = c->poll ? c->poll : loop_poll_create(c->pool->http->loop, c->fd, on_socket_ready, c);
+    c->events = events;
+    if (c->poll) {
+        loop_poll_set(c->poll, events);
+    }
+    return c->poll != NULL;
+}
+
 curl_socket_t pool_open_socket(struct pool *pool, const struct curl_sockaddr *to)
 {
     struct stat st;
@@ -103,15 +130,15 @@ curl_socket_t pool_open_socket(struct pool *pool, const struct curl_sockaddr *to
     unsigned silence_ms = CONNECTION_SILENCE_MS;
     (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &silence_ms, sizeof silence_ms);
 #endif
-    struct connection *c = connection_of(pool, fd);
-    if (c) { /* the number of one that is gone */
-        connection_drop(c);
-    }
-    c = connection_add(pool, fd);
+    int events = forget_number(pool->http, pool, fd);
+    struct connection *c = connection_add(pool, fd);
     c->is_counted = true;
     c->inode = st.st_ino;
     c->opened_us = c->idle_us = clock_now_us();
     pool->http->stats.n_opened++;
+    if (events != 0) {
+        (void)watch(c, events);
+    }
     return fd;
 }
 
@@ -248,15 +275,9 @@ static int on_socket_wanted(CURL *easy, curl_socket_t fd, int what, void *user, 
         }
         return 0;
     }
-    c = c ? c : connection_add(pool, fd);
-    c->poll = c->poll ? c->poll : loop_poll_create(pool->http->loop, fd, on_socket_ready, c);
-    if (!c->poll) {
-        return -1;
-    }
-    c->events =
+    int events =
         (what & CURL_POLL_IN ? LOOP_READABLE : 0) | (what & CURL_POLL_OUT ? LOOP_WRITABLE : 0);
-    loop_poll_set(c->poll, c->events);
-    return 0;
+    return watch(c ? c : connection_add(pool, fd), events) ? 0 : -1;
 }
 
 /* -- the pool -- */
