@@ -7,6 +7,7 @@ import time
 import pytest
 
 from client import SLOWNESS
+from fixtures import TRUTH, is_ready
 from proxies import Gate, Proxy
 from simulator import Simulator
 from terminal import run
@@ -253,3 +254,49 @@ def test_key_with_a_passphrase_asks_nobody(examine, authority, client_pair):
         code, found = examine(endpoint(sim.url, caFile=str(authority.ca), clientCert=str(cert), clientKey=str(sealed)),
                               timeout=30)
         assert code == 1 and "without a passphrase" in found["endpoint.client_cert"]["finding"], found
+
+
+# -- connections --
+
+def test_cancelled_question_leaves_a_connection_for_the_next(config, start, authority, document):
+    """It was closed with its own, so another one is opened before the next question needs it."""
+    with Simulator([TRUTH], tls=context_for(authority.signed("localhost"))) as sim:
+        config({"endpoints": [{"name": "sim", "kind": "llamacpp", "url": sim.url, "caFile": str(authority.ca)}],
+                "models": {"inline": ["sim/tinycode"]}})
+        server = start()
+
+        def figures():
+            return server.result("crucible/stats")["upstream"]["connections"]
+        assert sim.wait(lambda: is_ready(server), 10 * SLOWNESS)
+        assert figures()["opened"] == 1 and figures()["warmed"] == 0
+        sim.script(first_ms=60000)
+        uri, text, line, character = document("    return ", "count;")
+        server.open(uri, text)
+        id = server.ask_inline(uri, line, character, 1)
+        assert sim.wait(lambda: sim.generations, 10 * SLOWNESS)
+        server.notify("$/cancelRequest", {"id": id})
+        server.notify("textDocument/didClose", {"textDocument": {"uri": uri}})
+        assert sim.wait(lambda: figures()["warmed"] == 1, 10 * SLOWNESS), figures()
+        assert [e["path"] for e in sim.log][-1] == "/health"
+        sim.script()
+        server.open(uri, text)
+        assert sim.wait(lambda: server.inline(uri, line, character, trigger=1), 10 * SLOWNESS)
+        found = figures()
+        assert found["opened"] == 2 and found["reused"] >= 2, found
+        assert found["open"] == found["opened"] - found["closed"] and found["idle"] <= found["open"], found
+
+
+def test_warming_can_be_switched_off(config, start, authority, document):
+    with Simulator([TRUTH], tls=context_for(authority.signed("localhost"))) as sim:
+        config({"endpoints": [{"name": "sim", "kind": "llamacpp", "url": sim.url, "caFile": str(authority.ca)}],
+                "models": {"inline": ["sim/tinycode"]}, "upstream": {"warm": False}})
+        server = start()
+        assert sim.wait(lambda: is_ready(server), 10 * SLOWNESS)
+        sim.script(first_ms=60000)
+        uri, text, line, character = document("    return ", "count;")
+        server.open(uri, text)
+        id = server.ask_inline(uri, line, character, 1)
+        assert sim.wait(lambda: sim.generations, 10 * SLOWNESS)
+        server.notify("$/cancelRequest", {"id": id})
+        assert sim.wait(lambda: server.result("crucible/stats")["upstream"]["connections"]["open"] == 0, 10 * SLOWNESS)
+        assert all(e["path"] != "/health" for e in sim.log)
