@@ -161,6 +161,15 @@ static void write_upstream(const struct upstream *u, struct json_writer *w)
     put_count(w, STR("cachedTokens"), s.n_cached_tokens);
     put_count(w, STR("bytesIn"), s.n_bytes_in);
     put_count(w, STR("bytesOut"), s.n_bytes_out);
+    json_key(w, STR("connections"));
+    json_begin_object(w);
+    put_count(w, STR("open"), s.n_connections);
+    put_count(w, STR("idle"), s.n_connections_idle);
+    put_count(w, STR("opened"), s.n_connections_opened);
+    put_count(w, STR("reused"), s.n_connections_reused);
+    put_count(w, STR("warmed"), s.n_connections_warmed);
+    put_count(w, STR("closed"), s.n_connections_closed);
+    json_end_object(w);
     json_end_object(w);
 }
 

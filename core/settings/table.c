@@ -113,6 +113,8 @@ const struct setting settings_table[] = {
     {"upstream.breakerRecovery", SETTING_DURATION, EDITOR, 0, 1000, DAY_MS,
      .fallback = "\"60s\"", .field = FIELD_U64, AT(upstream_recovery_us), .scale = 1000,
      .help = "how long it is left alone at most; at most 10 s on this machine"},
+    {"upstream.warm", SETTING_BOOL, EDITOR, .fallback = "true", .field = FIELD_BOOL,
+     AT(upstream_warm), .help = "open a connection to a server elsewhere when typing begins"},
     {"upstream.hedge", SETTING_BOOL, EDITOR, .fallback = "false", .field = FIELD_BOOL,
      AT(upstream_hedge), .help = "ask a second endpoint where the first is late"},
 

@@ -64,6 +64,7 @@ static void settings_defaults_are_those_of_the_table(void **state)
     assert_int_equal(s->upstream_breaker_failures, 5);
     assert_true(s->upstream_recovery_us == 60000000u);
     assert_false(s->upstream_hedge);
+    assert_true(s->upstream_warm);
     assert_str(s->log_file, "");
     assert_str(s->log_level, "warn");
     settings_unref(s);
@@ -149,15 +150,16 @@ static void settings_read_every_documented_key(void **state)
 static void settings_upstream_fills_its_fields(void **state)
 {
     (void)state;
-    struct settings *s =
-        only(SETTINGS_USER_FILE,
-             "{\"upstream\": {\"maxConnections\": 3, \"retries\": 0,"
-             "\"breakerFailures\": 9, \"breakerRecovery\": \"2m\", \"hedge\": true}}");
+    struct settings *s = only(
+        SETTINGS_USER_FILE,
+        "{\"upstream\": {\"maxConnections\": 3, \"retries\": 0,"
+        "\"breakerFailures\": 9, \"breakerRecovery\": \"2m\", \"hedge\": true, \"warm\": false}}");
     assert_int_equal(s->upstream_connections, 3);
     assert_int_equal(s->upstream_retries, 0);
     assert_int_equal(s->upstream_breaker_failures, 9);
     assert_true(s->upstream_recovery_us == 120000000u);
     assert_true(s->upstream_hedge);
+    assert_false(s->upstream_warm);
     settings_unref(s);
 }
 
