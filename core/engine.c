@@ -647,6 +647,9 @@ static void on_document(const struct open_document *doc, const struct edit *edit
     }
     ahead_forget(e, doc->id);
     if (edit != NULL) {
+        if (!doc->is_excluded) {
+            supply_reach_out(e);
+        }
         rhythm_on_edit(e, doc->id, edit, now_us);
         flights_on_edit(e->flights, doc, edit, now_us);
         if (lesson_on_edit(e, doc->id, now_us)) {

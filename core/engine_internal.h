@@ -228,6 +228,8 @@ struct route supply_route(struct engine *e, const struct asked *a);
 /* Whether the model is still loaded, as far as anybody knows; else the question waits until the
  * server has said so. */
 bool supply_confirm(struct engine *e, struct asked *a, const struct route *r);
+/* Somebody types: opens a connection to who would answer, where that takes a while. */
+void supply_reach_out(struct engine *e);
 /* Has the model loaded that would serve typing, once. */
 void supply_warm_up(struct engine *e);
 
