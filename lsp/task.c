@@ -34,13 +34,9 @@ static void on_resolve_cancelled(void *user);
 static bool read_range(const struct session *s, const struct document *d, struct json range,
                        struct subject_range *out)
 {
-    struct position from, to;
-    if (!sync_position(json_get(range, STR("start")), &from) ||
-        !sync_position(json_get(range, STR("end")), &to)) {
+    if (!sync_range(s, d, range, &out->start, &out->end)) {
         return false;
     }
-    out->start = position_to_offset(d, from, s->client.encoding);
-    out->end = position_to_offset(d, to, s->client.encoding);
     if (out->start > out->end) {
         *out = (struct subject_range){out->end, out->start};
     }
