@@ -86,8 +86,17 @@ static void engine_turn(void *user)
         }
     }
     xfree(ids);
+    lanes_tick(e, now_us);
     engine_note_busy(e);
     engine_arm(e);
+}
+
+void engine_post(struct engine *e)
+{
+    if (!e->tether->is_posted) {
+        e->tether->is_posted = true;
+        loop_post(e->options.loop, engine_turn, e->tether);
+    }
 }
 
 void engine_queue(struct engine *e, struct asked *a)
@@ -101,10 +110,7 @@ void engine_queue(struct engine *e, struct asked *a)
         e->queue = xrealloc(e->queue, e->cap_queue * sizeof(*e->queue));
     }
     e->queue[e->n_queue++] = a->id;
-    if (!e->tether->is_posted) {
-        e->tether->is_posted = true;
-        loop_post(e->options.loop, engine_turn, e->tether);
-    }
+    engine_post(e);
 }
 
 /* -- answering -- */
@@ -286,8 +292,9 @@ static void depart(struct engine *e, struct asked *a)
         engine_queue(e, a);
     } else if (must_hold(e, a)) {
         trace_why(&e->trace, a->trace, "waits for the next key");
-    } else {
-        leg_start(e, a, doc, &r, &w);
+    } else if (!leg_start(e, a, doc, &r, &w) && !stand_in(e, a)) {
+        a->state = ASKED_REFUSED;
+        engine_queue(e, a);
     }
     prompt_window_release(&w);
 }
@@ -309,6 +316,7 @@ static bool board_as(struct engine *e, struct asked *a, const struct open_docume
     (void)snprintf(a->model_name, sizeof(a->model_name), "%s", name);
     trace_why(&e->trace, a->trace, "boarded flight %llu%s", (unsigned long long)a->flight,
               boarded == BOARDED_LANDED ? ", landed" : "");
+    lane_on_boarded(e, a);
     engine_queue(e, a);
     return true;
 }
@@ -565,6 +573,7 @@ static void on_timer(void *user)
     ahead_tick(e, now_us);
     lessons_tick(e, now_us);
     flights_tick(e->flights, now_us);
+    lanes_tick(e, now_us);
     engine_note_busy(e);
     engine_arm(e);
 }
@@ -578,6 +587,8 @@ void engine_arm(struct engine *e)
         at_us = own_us < at_us ? own_us : at_us;
     }
     at_us = e->ahead.due_us < at_us ? e->ahead.due_us : at_us;
+    uint64_t lane_us = lanes_next_us(e);
+    at_us = lane_us < at_us ? lane_us : at_us;
     uint64_t lesson_us = lessons_next_us(e);
     loop_timer_set(e->timer, lesson_us < at_us ? lesson_us : at_us);
 }
@@ -736,6 +747,7 @@ struct engine *engine_create(const struct engine_options *options)
     e->tether = xcalloc(1, sizeof(*e->tether));
     e->tether->engine = e;
     ahead_init(e);
+    lanes_init(e);
     documents_observe(options->documents, on_document, e);
     return e;
 }
@@ -752,6 +764,7 @@ void engine_destroy(struct engine *e)
         finish_cancelled(e, a);
     }
     legs_release(e);
+    lanes_release(e);
     flights_destroy(e->flights);
     lessons_release(e);
     ahead_release(e);
@@ -811,7 +824,7 @@ void engine_on_upstream(struct engine *e)
 
 void engine_note_busy(struct engine *e)
 {
-    bool is_busy = e->legs != NULL;
+    bool is_busy = e->legs != NULL || e->lanes.waiting != NULL;
     if (is_busy != e->was_busy) {
         e->was_busy = is_busy;
         notify(e);
@@ -825,7 +838,7 @@ struct engine_status engine_status(struct engine *e)
     e->shown_route = route_find(e->options.upstream, e->settings, ROLE_INLINE,
                                 buf_str(&e->preferred[ROLE_INLINE]), leg_can_fill);
     const struct route *r = &e->shown_route;
-    struct engine_status s = {.is_busy = e->legs != NULL,
+    struct engine_status s = {.is_busy = e->legs != NULL || e->lanes.waiting != NULL,
                               .loading = r->state == ROUTE_LOADING ? r->loading : -1.0,
                               .message = str_from(r->message),
                               .why = str_from(e->last_why),
@@ -864,6 +877,16 @@ struct trace *engine_trace(struct engine *e)
 struct flights_stats engine_flights(const struct engine *e)
 {
     return flights_stats(e->flights);
+}
+
+struct queue_stats engine_lanes(const struct engine *e)
+{
+    return queue_stats(e->lanes.queue);
+}
+
+unsigned engine_places(const struct engine *e, uint64_t endpoint)
+{
+    return queue_places(e->lanes.queue, endpoint);
 }
 
 void engine_clear_cache(struct engine *e)
