@@ -50,8 +50,7 @@ void conversation_destroy(struct conversation *c)
 
 size_t engine_chat_room(const struct engine *e, str model, unsigned max_tokens)
 {
-    str wish = model.len > 0 ? model : buf_str(&e->preferred[ROLE_CHAT]);
-    struct route r = route_find(e->options.upstream, e->settings, ROLE_CHAT, wish, leg_can_fill);
+    struct route r = supply_find(e, e->settings, ROLE_CHAT, model, 0);
     const struct model_options *o = settings_model_options(e->settings, str_from(r.name));
     uint64_t n = o->n_ctx > 0                                   ? o->n_ctx
                  : r.state == ROUTE_READY && r.n_ctx > 0        ? r.n_ctx

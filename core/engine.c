@@ -278,7 +278,7 @@ static void depart(struct engine *e, struct asked *a)
     uint64_t model = leg_model(&r);
     struct boarding place = engine_place(a, doc, model);
     struct prompt_window w;
-    struct window_limits limits = leg_limits(a, &r);
+    struct window_limits limits = leg_limits(e, a, &r);
     prompt_window_take(&w, a, doc, &limits, model);
     if (!a->is_again && !e->options.off.cache) {
         a->boarded =
@@ -392,8 +392,7 @@ static bool send_scout(struct engine *e, struct asked *a, const struct open_docu
 /* Boards, or sends the scout, or takes off. */
 static void begin(struct engine *e, struct asked *a, const struct open_document *doc)
 {
-    struct route r =
-        route_find(e->options.upstream, a->settings, a->role, buf_str(&a->wish), leg_can_fill);
+    struct route r = supply_find(e, a->settings, a->role, buf_str(&a->wish), a->avoid);
     bool is_ready = r.state == ROUTE_READY;
     if (!a->is_again && is_ready && board_as(e, a, doc, leg_model(&r), ANSWER_MODEL, r.name)) {
         return;
@@ -537,17 +536,37 @@ void engine_look(struct engine *e, uint64_t flight)
     }
 }
 
-void engine_fail(struct engine *e, uint64_t flight, const struct error *error)
+/* Whether the question takes off to another endpoint instead: nobody has seen text of this one. */
+static bool fail_over(struct engine *e, struct asked *a, uint64_t endpoint)
+{
+    bool is_first = a->avoid == 0;
+    if (!is_first || a->first_us != 0 || clock_now_us() >= a->hard_us) {
+        return false;
+    }
+    struct route r = supply_find(e, a->settings, a->role, buf_str(&a->wish), endpoint);
+    if (r.state != ROUTE_READY) {
+        return false;
+    }
+    a->avoid = endpoint;
+    a->boarded = BOARDED_NONE;
+    e->stats.n_failed_over++;
+    trace_why(&e->trace, a->trace, "asking %s instead", r.name);
+    depart(e, a);
+    return true;
+}
+
+void engine_fail(struct engine *e, uint64_t flight, uint64_t endpoint, const struct error *error)
 {
     uint64_t riders[64];
     size_t n = flights_riders(e->flights, flight, riders, 64);
+    flights_drop(e->flights, flight); /* nobody boards it again */
     for (size_t i = 0; i < n && i < 64; i++) {
         struct asked *a = engine_find(e, riders[i]);
         if (a == NULL || a->state == ASKED_CANCELLED) {
             continue;
         }
         trace_why(&e->trace, a->trace, "%s", error->msg);
-        if (!stand_in(e, a)) {
+        if (!fail_over(e, a, endpoint) && !stand_in(e, a)) {
             engine_finish(e, a, (struct fit_rest){.text = STR("")}, false,
                           a->is_explicit ? error : NULL);
         }
@@ -666,7 +685,7 @@ static struct asked *asked_create(struct engine *e, const struct question *q,
     buf_init(&a->wish, KIB);
     buf_init(&a->standby, FLIGHT_MAX_TEXT_BYTES);
     buf_append(&a->selected, q->selected);
-    buf_append(&a->wish, q->model.len > 0 ? q->model : buf_str(&e->preferred[a->role]));
+    buf_append(&a->wish, q->model);
     HASH_ADD(hh, e->asked, id, sizeof(a->id), a);
     return a;
 }
@@ -835,8 +854,7 @@ void engine_note_busy(struct engine *e)
 
 struct engine_status engine_status(struct engine *e)
 {
-    e->shown_route = route_find(e->options.upstream, e->settings, ROLE_INLINE,
-                                buf_str(&e->preferred[ROLE_INLINE]), leg_can_fill);
+    e->shown_route = supply_find(e, e->settings, ROLE_INLINE, STR(""), 0);
     const struct route *r = &e->shown_route;
     struct engine_status s = {.is_busy = e->legs != NULL || e->lanes.waiting != NULL,
                               .loading = r->state == ROUTE_LOADING ? r->loading : -1.0,

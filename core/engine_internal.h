@@ -52,6 +52,7 @@ struct asked {
     bool is_multiline;
     const char *ended_as;      /* outcome for the trace where cancelled */
     struct error failure;      /* where ASKED_FAILED */
+    uint64_t avoid;            /* id of an endpoint that has failed it; 0: none has */
     struct conversation *chat; /* owned; NULL but for QUESTION_CHAT */
     struct settings *settings; /* the snapshot it began with */
     struct sink sink;
@@ -74,7 +75,8 @@ struct asked {
 struct leg {
     uint64_t exchange; /* 0: it waits for a place */
     uint64_t flight;
-    bool is_chat; /* a person waits for the whole of it */
+    uint64_t endpoint; /* id */
+    bool is_chat;      /* a person waits for the whole of it */
     enum queue_class class;
     uint64_t document;  /* of typing; 0: none */
     uint64_t pace;      /* key of what is known of how long such legs take */
@@ -180,8 +182,9 @@ void engine_finish(struct engine *e, struct asked *a, struct fit_rest given, boo
 void engine_arm(struct engine *e);
 /* The flight's text or state changed: its riders are looked at now. */
 void engine_look(struct engine *e, uint64_t flight);
-/* The flight failed: its riders get the predictor's word, or silence and the reason. */
-void engine_fail(struct engine *e, uint64_t flight, const struct error *error);
+/* The flight failed at this endpoint, and goes: its riders take off to another one where there is
+ * one, or get the predictor's word, or silence and the reason. */
+void engine_fail(struct engine *e, uint64_t flight, uint64_t endpoint, const struct error *error);
 void engine_note_busy(struct engine *e);
 struct boarding engine_place(const struct asked *a, const struct open_document *doc,
                              uint64_t model);
@@ -195,8 +198,11 @@ void converse(struct engine *e, struct asked *a);
 void converse_consider(struct engine *e, struct asked *a, uint64_t now_us);
 
 /* -- supply.c -- */
-/* Who would answer. A model that has to be loaded first is sent for; where there is none at all,
- * endpoints whose models come and go are looked at again. */
+/* Who would answer: by the settings, or the model that was switched to where `wish` is empty. */
+struct route supply_find(const struct engine *e, const struct settings *s, enum role role, str wish,
+                         uint64_t avoid);
+/* The same for a question. A model that has to be loaded first is sent for; where there is none at
+ * all, endpoints whose models come and go are looked at again. */
 struct route supply_route(struct engine *e, const struct asked *a);
 /* Whether the model is still loaded, as far as anybody knows; else the question waits until the
  * server has said so. */
@@ -268,7 +274,8 @@ void prompt_window_release(struct prompt_window *w);
 /* Whether a model can fill in the middle: by its server's own means, or by a template of ours. */
 bool leg_can_fill(const struct model_info *m);
 /* How much text a route's model is sent. */
-struct window_limits leg_limits(const struct asked *a, const struct route *r);
+struct window_limits leg_limits(const struct engine *e, const struct asked *a,
+                                const struct route *r);
 /* Hash of who would answer. */
 uint64_t leg_model(const struct route *r);
 /* Takes off with the question aboard and starts the exchange, now or when there is a place for it.

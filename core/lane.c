@@ -192,13 +192,6 @@ static uint64_t head_of(const struct generate *g)
 
 /* -- what the queue says -- */
 
-/* The time that it waited isn't the server's. */
-static uint64_t later(uint64_t deadline_us, uint64_t by_us)
-{
-    bool is_fixed = deadline_us != EXCHANGE_AUTO && deadline_us != CLOCK_NEVER;
-    return is_fixed ? deadline_us + by_us : deadline_us;
-}
-
 static void start(struct engine *e, const struct queue_order *order)
 {
     struct waiting *w = unlink_waiting(e, order->id);
@@ -216,8 +209,6 @@ static void start(struct engine *e, const struct queue_order *order)
         e->stats.n_waited++;
         histogram_add(&e->stats.waited, order->waited_us);
     }
-    w->spec.first_token_us = later(w->spec.first_token_us, order->waited_us);
-    w->spec.total_us = later(w->spec.total_us, order->waited_us);
     leg_depart(e, w->leg, &w->spec);
     waiting_free(w);
 }
@@ -344,11 +335,15 @@ void lanes_tick(struct engine *e, uint64_t now_us)
 {
     uint64_t flight;
     while (queue_late(e->lanes.queue, now_us, &flight)) {
+        struct waiting *w = unlink_waiting(e, flight);
+        ASSERT(w != NULL);
         struct error error;
-        (void)error_set(&error, ERR_REJECTED, "no place came free in time");
-        (void)lane_abort(e, flight);
-        engine_fail(e, flight, &error);
-        flights_drop(e->flights, flight);
+        (void)error_set(&error, ERR_REJECTED, "%s was busy, its text could not come in time",
+                        w->leg->name);
+        uint64_t endpoint = w->leg->endpoint;
+        leg_discard(w->leg);
+        waiting_free(w);
+        engine_fail(e, flight, endpoint, &error);
     }
     carry_out(e);
 }

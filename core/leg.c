@@ -15,13 +15,9 @@
 #include "core/prompt/redact.h"
 #include "core/prompt/template.h"
 
-#define FIRST_TOKEN_US                                                                             \
-    SEC_TO_US(30) /* a slow machine reads a long prompt; the rider waits less                      \
-                   */
-#define TOTAL_US            SEC_TO_US(90)
-#define CHAT_FIRST_TOKEN_US SEC_TO_US(180) /* a CPU reads a long prompt */
-#define CHAT_TOTAL_US       SEC_TO_US(600)
 #define CHAT_MAX_SAME       12u
+#define READ_WITHIN_US      SEC_TO_US(1) /* longer than that nobody waits for a suggestion */
+#define WINDOW_MIN_PREFIX   512u
 #define LINE_MAX_LINES      2u /* one unit past what is shown; blank ones don't count */
 #define BLOCK_MAX_LINES     24u
 #define MAX_RIDERS          64u
@@ -91,10 +87,20 @@ static bool renders_itself(const struct route *r, const struct model_options *o)
            (str_eq(o->fim, STR("auto")) || str_eq(o->fim, STR("infill")) || o->fim.len == 0);
 }
 
-struct window_limits leg_limits(const struct asked *a, const struct route *r)
+struct window_limits leg_limits(const struct engine *e, const struct asked *a,
+                                const struct route *r)
 {
     const struct model_options *o = settings_model_options(a->settings, str_from(r->name));
-    return renders_itself(r, o) ? WINDOW_LIMITS_INIT : WINDOW_LIMITS_WIDE;
+    struct window_limits limits = renders_itself(r, o) ? WINDOW_LIMITS_INIT : WINDOW_LIMITS_WIDE;
+    size_t can_read =
+        upstream_prompt_bytes(e->options.upstream, r->endpoint, r->model, READ_WITHIN_US);
+    /* By halves, so that the window's edges stay where they are while the measured speed wavers. */
+    while (limits.prefix_bytes + limits.suffix_bytes > can_read &&
+           limits.prefix_bytes > WINDOW_MIN_PREFIX) {
+        limits.prefix_bytes /= 2;
+        limits.suffix_bytes /= 2;
+    }
+    return limits;
 }
 
 static const struct template_family *family_of(const struct route *r, const struct model_options *o)
@@ -340,9 +346,9 @@ static void on_done(uint64_t exchange, const struct generate_end *end, double co
         /* Not the message: a server may quote the prompt in it. */
         log_info(LOG_FLIGHT, "flight=%llu failed: %s %d", (unsigned long long)flight,
                  err_name(error->code), error->detail);
+        uint64_t endpoint = leg->endpoint;
         leg_free(e, leg);
-        engine_fail(e, flight, error);
-        flights_drop(e->flights, flight);
+        engine_fail(e, flight, endpoint, error);
     } else {
         e->byte_us = now_us;
         bool is_cut = end->reason != FINISH_STOP;
@@ -421,6 +427,7 @@ static void leg_begin(struct engine *e, const struct asked *a, const struct rout
     struct leg *leg = xcalloc(1, sizeof(*leg));
     leg->trim = trim;
     leg->is_chat = a->kind == QUESTION_CHAT;
+    leg->endpoint = r->endpoint;
     leg->class = class;
     leg->document = leg->is_chat ? 0 : a->document;
     leg->pace = hash_mix(leg_model(r), class);
@@ -439,13 +446,15 @@ static void ride(struct asked *a, const struct route *r, uint64_t flight)
     memcpy(a->model_name, r->name, sizeof(a->model_name));
 }
 
-static struct exchange_spec exchange_of(const struct route *r, const struct outgoing *out,
-                                        uint64_t now_us)
+/* How long it may take is learned from how long such calls take. */
+static struct exchange_spec exchange_of(const struct asked *a, const struct route *r,
+                                        const struct outgoing *out)
 {
     return (struct exchange_spec){.endpoint = r->endpoint,
+                                  .kind = a->is_explicit ? EXCHANGE_ASKED : EXCHANGE_TYPING,
                                   .generate = out->generate,
-                                  .first_token_us = now_us + FIRST_TOKEN_US,
-                                  .total_us = now_us + TOTAL_US};
+                                  .first_token_us = EXCHANGE_AUTO,
+                                  .total_us = EXCHANGE_AUTO};
 }
 
 bool leg_start(struct engine *e, struct asked *a, const struct open_document *doc,
@@ -457,7 +466,7 @@ bool leg_start(struct engine *e, struct asked *a, const struct open_document *do
     uint64_t now_us = clock_now_us();
     struct outgoing out = {.family = NULL};
     outgoing_fill(&out, a, r, w, doc);
-    struct exchange_spec spec = exchange_of(r, &out, now_us);
+    struct exchange_spec spec = exchange_of(a, r, &out);
     uint64_t flight = take_off(e, a, doc, w, leg_model(r), false, now_us);
     ride(a, r, flight);
     trace_why(&e->trace, a->trace, "flight %llu to %s, %zu+%zu bytes", (unsigned long long)flight,
@@ -477,7 +486,7 @@ bool leg_continue(struct engine *e, const struct asked *a, const struct open_doc
     }
     struct outgoing out = {.family = NULL};
     outgoing_fill(&out, a, r, w, doc);
-    struct exchange_spec spec = exchange_of(r, &out, now_us);
+    struct exchange_spec spec = exchange_of(a, r, &out);
     leg_begin(e, a, r, flight, QUEUE_BACKGROUND, make_trim(e, a, doc, w), &spec);
     outgoing_release(&out);
     engine_note_busy(e);
@@ -532,10 +541,7 @@ bool leg_start_chat(struct engine *e, struct asked *a, const struct route *r, ui
     struct outgoing out = {.family = NULL};
     bool may_go = chat_fill(&out, a, r, why);
     if (may_go) {
-        struct exchange_spec spec = {.endpoint = r->endpoint,
-                                     .generate = out.generate,
-                                     .first_token_us = now_us + CHAT_FIRST_TOKEN_US,
-                                     .total_us = now_us + CHAT_TOTAL_US};
+        struct exchange_spec spec = exchange_of(a, r, &out);
         struct trim_spec trim = {.is_multiline = true,
                                  .max_same = CHAT_MAX_SAME,
                                  .max_bytes = FLIGHT_MAX_TEXT_BYTES / 2};

@@ -22,8 +22,10 @@
 struct scripted_exchange {
     uint64_t id;
     struct exchange_sink sink;
+    uint64_t endpoint;
     bool is_scout, is_open, was_cancelled;
-    char prompt[4096];
+    char prompt[4096]; /* prefix|suffix, or system|message of a chat */
+    double temperature;
     size_t n_stops;
     unsigned max_tokens;
 };
@@ -60,13 +62,18 @@ uint64_t exchange_start(struct upstream *u, const struct exchange_spec *spec,
                                     .sink = *sink,
                                     .is_open = true,
                                     .is_scout = spec->endpoint == 2,
+                                    .endpoint = spec->endpoint,
+                                    .temperature = spec->generate.temperature,
                                     .n_stops = spec->generate.n_stops,
                                     .max_tokens = spec->generate.max_tokens};
     if (x->is_scout) {
         loop_post(NULL, answer_scout, x);
     } else {
-        snprintf(x->prompt, sizeof(x->prompt), STR_FMT "|" STR_FMT, STR_ARG(spec->generate.prefix),
-                 STR_ARG(spec->generate.suffix));
+        bool is_chat = spec->generate.shape == GENERATE_CHAT;
+        str first = is_chat ? spec->generate.system : spec->generate.prefix;
+        str second = is_chat ? spec->generate.prompt : spec->generate.suffix;
+        snprintf(x->prompt, sizeof(x->prompt), STR_FMT "|" STR_FMT, STR_ARG(first),
+                 STR_ARG(second));
     }
     return x->id;
 }
