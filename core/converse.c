@@ -118,6 +118,17 @@ static void do_without(struct engine *e, struct asked *a, const struct route *r)
     engine_fail_asked(e, a, &error);
 }
 
+/* Whether the question is answered from the store, or will be if that knows of it. */
+static bool board_recalled(struct engine *e, struct asked *a, const struct route *r,
+                           const struct store_key *kept_by)
+{
+    enum store_found found = recall(e, a, kept_by);
+    if (found == STORE_HIT) {
+        leg_recalled_chat(e, a, key_of(a, r));
+    }
+    return found != STORE_MISS;
+}
+
 static void refuse_recall(struct engine *e, struct asked *a)
 {
     trace_why(&e->trace, a->trace, "nothing is known of it yet");
@@ -130,7 +141,8 @@ void converse(struct engine *e, struct asked *a)
     const struct conversation *c = a->chat;
     struct route r = {.state = ROUTE_NONE};
     bool is_by_key = c->identity.len > 0 && !a->is_again;
-    if (is_by_key && board(e, a, key_of(a, &r), &r)) {
+    struct store_key kept_by = recall_key_of_chat(e, a, &r);
+    if (is_by_key && (board(e, a, key_of(a, &r), &r) || board_recalled(e, a, &r, &kept_by))) {
         return;
     }
     if (c->is_recall) {
@@ -146,11 +158,13 @@ void converse(struct engine *e, struct asked *a)
         return;
     }
     uint64_t key = key_of(a, &r);
+    kept_by = recall_key_of_chat(e, a, &r);
     struct error why;
-    if (!a->is_again && !is_by_key && board(e, a, key, &r)) {
+    if (!a->is_again && !is_by_key &&
+        (board(e, a, key, &r) || board_recalled(e, a, &r, &kept_by))) {
         return;
     }
-    if (!leg_start_chat(e, a, &r, key, &why)) {
+    if (!leg_start_chat(e, a, &r, key, &kept_by, &why)) {
         engine_fail_asked(e, a, &why);
     }
 }

@@ -42,6 +42,8 @@ static void asked_free(struct engine *e, struct asked *a)
     buf_release(&a->standby);
     conversation_destroy(a->chat);
     settings_unref(a->settings);
+    recall_forget(e, a);
+    buf_release(&a->recollection.text);
     xfree(a);
 }
 
@@ -256,6 +258,22 @@ static bool must_hold(struct engine *e, struct asked *a)
     return true;
 }
 
+/* No flight of this run has the text: the store may, else the model is asked. */
+static void depart_anew(struct engine *e, struct asked *a, const struct open_document *doc,
+                        const struct route *r, const struct prompt_window *w)
+{
+    struct store_key key = recall_key_of_fill(e, a, r, w);
+    enum store_found found = recall(e, a, &key);
+    if (found == STORE_HIT) {
+        leg_recalled(e, a, doc, r, w);
+    } else if (found == STORE_MISS && must_hold(e, a)) {
+        trace_why(&e->trace, a->trace, "waits for the next key");
+    } else if (found == STORE_MISS && !leg_start(e, a, doc, r, w, &key) && !stand_in(e, a)) {
+        a->state = ASKED_REFUSED;
+        engine_queue(e, a);
+    }
+}
+
 /* Takes off to the model, if one is there. */
 static void depart(struct engine *e, struct asked *a)
 {
@@ -290,11 +308,8 @@ static void depart(struct engine *e, struct asked *a)
         memcpy(a->model_name, r.name, sizeof(a->model_name));
         trace_why(&e->trace, a->trace, "cached: flight %llu", (unsigned long long)a->flight);
         engine_queue(e, a);
-    } else if (must_hold(e, a)) {
-        trace_why(&e->trace, a->trace, "waits for the next key");
-    } else if (!leg_start(e, a, doc, &r, &w) && !stand_in(e, a)) {
-        a->state = ASKED_REFUSED;
-        engine_queue(e, a);
+    } else {
+        depart_anew(e, a, doc, &r, &w);
     }
     prompt_window_release(&w);
 }
@@ -498,6 +513,11 @@ static void consider(struct engine *e, struct asked *a, uint64_t now_us)
     switch (a->state) {
     case ASKED_SCOUTING:
         break;
+    case ASKED_RECALLING:
+        if (a->recollection.lookup == 0) {
+            depart(e, a);
+        }
+        break;
     case ASKED_HOLDING:
         consider_holding(e, a, now_us);
         break;
@@ -661,6 +681,7 @@ static struct asked *asked_create(struct engine *e, const struct question *q,
 {
     struct asked *a = xcalloc(1, sizeof(*a));
     a->id = ++e->last_id;
+    a->engine = e;
     a->kind = q->kind;
     a->document = q->document;
     a->cursor = q->cursor;
@@ -684,6 +705,7 @@ static struct asked *asked_create(struct engine *e, const struct question *q,
     buf_init(&a->selected, WINDOW_MAX_BYTES);
     buf_init(&a->wish, KIB);
     buf_init(&a->standby, FLIGHT_MAX_TEXT_BYTES);
+    buf_init(&a->recollection.text, FLIGHT_MAX_TEXT_BYTES);
     buf_append(&a->selected, q->selected);
     buf_append(&a->wish, q->model);
     HASH_ADD(hh, e->asked, id, sizeof(a->id), a);
@@ -910,4 +932,5 @@ unsigned engine_places(const struct engine *e, uint64_t endpoint)
 void engine_clear_cache(struct engine *e)
 {
     flights_clear_cache(e->flights);
+    store_clear(e->options.store);
 }

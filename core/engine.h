@@ -13,6 +13,7 @@
 #include "core/predict/predict.h"
 #include "core/request/flight.h"
 #include "core/request/queue.h"
+#include "core/request/store.h"
 #include "core/request/trace.h"
 #include "core/settings/settings.h"
 #include "core/upstream/upstream.h"
@@ -83,7 +84,7 @@ struct sink {
  * program that serves people has them all. */
 struct engine_switches {
     bool riding;    /* each question asks the model, or the cache, for itself */
-    bool cache;     /* what was answered for the same window isn't found again */
+    bool cache;     /* what was answered for the same window isn't found again, nor kept */
     bool predictor; /* it is never asked */
     bool hold;      /* a take-off doesn't wait for the next key after a deletion */
     bool fill;      /* a flight ends at its second line, blank or not */
@@ -101,6 +102,7 @@ struct engine_options {
     struct upstream *upstream;
     struct predictor *predictor;
     struct settings *settings; /* takes a reference of its own */
+    struct store *store;       /* where answers are kept beyond this process; NULL: nowhere */
     /* What people are told has changed: busy, model, loading, message. Not from inside a call. */
     void (*on_status)(void *user);
     void *user;
@@ -156,6 +158,7 @@ struct flights_stats engine_flights(const struct engine *e);
 struct queue_stats engine_lanes(const struct engine *e);
 /* How many exchanges with an endpoint are started at a time by now; 0: there was none yet. */
 unsigned engine_places(const struct engine *e, uint64_t endpoint);
+/* In memory and in the store. */
 void engine_clear_cache(struct engine *e);
 
 #endif

@@ -1,7 +1,8 @@
 /* engine_internal.h - what the files of the engine share: engine.c asks and answers, leg.c flies,
  * place.c looks at the place, lesson.c lets the predictor learn, supply.c sends for models,
  * rhythm.c and ahead.c decide when a model is asked, lane.c has exchanges wait for a place,
- * converse.c has the questions that a person asks. */
+ * converse.c has the questions that a person asks, recall.c finds what was answered in another
+ * run. */
 #ifndef CRUCIBLE_ENGINE_INTERNAL_H
 #define CRUCIBLE_ENGINE_INTERNAL_H
 
@@ -11,6 +12,7 @@
 #include "core/prompt/context.h"
 #include "core/prompt/trim.h"
 #include "core/request/fit.h"
+#include "core/request/store.h"
 #include "core/request/unit.h"
 
 /* The predictor's word alone, without asking a model: as good as or better than a small model's.
@@ -20,13 +22,14 @@
 #define PREDICTOR_FAIR 0.7
 
 enum asked_state {
-    ASKED_SCOUTING, /* the predictor is being asked */
-    ASKED_HOLDING,  /* the next key is likely to come before an answer would: until hold_us */
-    ASKED_WAITING,  /* for a model that loads, or for the first look at the endpoints */
-    ASKED_RIDING,   /* aboard a flight */
-    ASKED_REFUSED,  /* will be answered with silence, trace says why */
-    ASKED_FAILED,   /* will be answered with `failure` */
-    ASKED_CANCELLED /* will be answered with ERR_CANCELLED */
+    ASKED_SCOUTING,  /* the predictor is being asked */
+    ASKED_RECALLING, /* the disk is being asked */
+    ASKED_HOLDING,   /* the next key is likely to come before an answer would: until hold_us */
+    ASKED_WAITING,   /* for a model that loads, or for the first look at the endpoints */
+    ASKED_RIDING,    /* aboard a flight */
+    ASKED_REFUSED,   /* will be answered with silence, trace says why */
+    ASKED_FAILED,    /* will be answered with `failure` */
+    ASKED_CANCELLED  /* will be answered with ERR_CANCELLED */
 };
 
 /* What a chat adds to a question; owned by it. */
@@ -37,9 +40,19 @@ struct conversation {
     char waits_for[ERROR_MSG_BYTES]; /* what the sink was told last */
 };
 
+/* What the store knows of a question. */
+struct recollection {
+    struct store_key key;
+    uint64_t lookup; /* one that is under way; 0: none */
+    bool is_known;   /* the store has been asked for `key` */
+    struct buf text; /* what it said; empty: nothing */
+    char model_name[128];
+};
+
 /* One open question. Its id is the rider's id as well. */
 struct asked {
     uint64_t id;
+    struct engine *engine;
     enum asked_state state;
     enum question_kind kind;
     enum role role;
@@ -64,6 +77,7 @@ struct asked {
     enum boarded boarded;
     enum answer_source source;
     char model_name[128];
+    struct recollection recollection;
     uint64_t scout;     /* exchange with the predictor */
     struct buf standby; /* what the predictor said */
     double confidence;
@@ -77,6 +91,9 @@ struct leg {
     uint64_t flight;
     uint64_t endpoint; /* id */
     bool is_chat;      /* a person waits for the whole of it */
+    bool is_multiline;
+    bool is_kept; /* landed whole it goes to the store, by `key` */
+    struct store_key key;
     enum queue_class class;
     uint64_t document;  /* of typing; 0: none */
     uint64_t pace;      /* key of what is known of how long such legs take */
@@ -259,6 +276,19 @@ bool lane_abort(struct engine *e, uint64_t flight);
 void lane_on_boarded(struct engine *e, const struct asked *a);
 uint64_t lanes_next_us(const struct engine *e);
 void lanes_tick(struct engine *e, uint64_t now_us);
+/* -- recall.c -- */
+struct prompt_window;
+struct store_key recall_key_of_fill(const struct engine *e, const struct asked *a,
+                                    const struct route *r, const struct prompt_window *w);
+/* A chat with an identity needs no route. */
+struct store_key recall_key_of_chat(const struct engine *e, const struct asked *a,
+                                    const struct route *r);
+/* What the store knows: a->recollection has it at STORE_HIT; at STORE_LATER the question is
+ * looked at again when the store has answered. */
+enum store_found recall(struct engine *e, struct asked *a, const struct store_key *key);
+void recall_forget(struct engine *e, struct asked *a);
+/* The leg's flight has landed whole. */
+void recall_keep(struct engine *e, const struct leg *leg);
 
 /* -- leg.c -- */
 /* What would be sent for a question. */
@@ -279,9 +309,10 @@ struct window_limits leg_limits(const struct engine *e, const struct asked *a,
 /* Hash of who would answer. */
 uint64_t leg_model(const struct route *r);
 /* Takes off with the question aboard and starts the exchange, now or when there is a place for it.
- * False where its text couldn't come in time; the trace says why then. */
+ * What comes back is kept by `key`. False where its text couldn't come in time; the trace says why
+ * then. */
 bool leg_start(struct engine *e, struct asked *a, const struct open_document *doc,
-               const struct route *r, const struct prompt_window *w);
+               const struct route *r, const struct prompt_window *w, const struct store_key *key);
 /* Has the text of a flight that has landed cut continued; `a` stands at its end, what isn't in the
  * document being its selection. False where it can't be. */
 bool leg_continue(struct engine *e, const struct asked *a, const struct open_document *doc,
@@ -289,7 +320,11 @@ bool leg_continue(struct engine *e, const struct asked *a, const struct open_doc
 /* The same for a chat: takes off by `key`, and sends what is said. False where it may not be sent;
  * *why says so then. */
 bool leg_start_chat(struct engine *e, struct asked *a, const struct route *r, uint64_t key,
-                    struct error *why);
+                    const struct store_key *kept_by, struct error *why);
+/* Lands what the store knows of the question as a flight of its own, the question aboard. */
+void leg_recalled(struct engine *e, struct asked *a, const struct open_document *doc,
+                  const struct route *r, const struct prompt_window *w);
+void leg_recalled_chat(struct engine *e, struct asked *a, uint64_t key);
 /* Lands the predictor's text as a flight of its own, the question aboard. */
 void leg_embedded(struct engine *e, struct asked *a, const struct open_document *doc,
                   uint64_t model);

@@ -130,6 +130,7 @@ struct outgoing {
     const struct template_family *family; /* NULL: the server renders */
     str stops[16];
     struct generate generate;
+    size_t n_redacted; /* secrets that were blanked */
 };
 
 static void copy_window(struct outgoing *out, const struct prompt_window *w)
@@ -177,8 +178,9 @@ static void outgoing_fill(struct outgoing *out, const struct asked *a, const str
     const struct model_options *o = settings_model_options(a->settings, str_from(r->name));
     copy_window(out, w);
     if (r->is_remote && a->settings->privacy_redact) {
-        size_t n = redact_outgoing(out);
-        log_info(LOG_ENGINE, "question=%llu redacted=%zu", (unsigned long long)a->id, n);
+        out->n_redacted = redact_outgoing(out);
+        log_info(LOG_ENGINE, "question=%llu redacted=%zu", (unsigned long long)a->id,
+                 out->n_redacted);
     }
     struct generate *g = &out->generate;
     out->family = renders_itself(r, o) ? NULL : family_of(r, o);
@@ -297,6 +299,17 @@ static bool feed(struct engine *e, struct leg *leg, size_t n_before)
     return n_enough == 0;
 }
 
+/* Nothing more will come. Frees the leg. */
+static void leg_land(struct engine *e, struct leg *leg, bool is_complete, uint64_t now_us)
+{
+    if (is_complete) {
+        recall_keep(e, leg);
+    }
+    uint64_t flight = leg->flight;
+    leg_free(e, leg);
+    flights_land(e->flights, flight, is_complete, now_us);
+}
+
 static void on_text(uint64_t exchange, str utf8, void *user)
 {
     struct engine *e = user;
@@ -322,9 +335,7 @@ static void on_text(uint64_t exchange, str utf8, void *user)
             flights_note_cut(e->flights, flight);
         }
         exchange_cancel(e->options.upstream, exchange);
-        bool is_complete = is_whole(e, leg, FINISH_STOP);
-        leg_free(e, leg);
-        flights_land(e->flights, flight, is_complete, e->byte_us);
+        leg_land(e, leg, is_whole(e, leg, FINISH_STOP), e->byte_us);
     }
     engine_look(e, flight);
     e->byte_us = 0;
@@ -359,8 +370,7 @@ static void on_done(uint64_t exchange, const struct generate_end *end, double co
         if (!leg->is_chat && end->reason == FINISH_LENGTH) {
             flights_note_cut(e->flights, flight);
         }
-        leg_free(e, leg);
-        flights_land(e->flights, flight, is_complete, now_us);
+        leg_land(e, leg, is_complete, now_us);
         engine_look(e, flight);
         e->byte_us = 0;
     }
@@ -419,18 +429,33 @@ void leg_depart(struct engine *e, struct leg *leg, const struct exchange_spec *s
     HASH_ADD(hh, e->legs, exchange, sizeof(leg->exchange), leg);
 }
 
-/* The exchange of a flight that has just taken off for `a`. Takes `trim`. */
+/* Nobody stands behind a question without an id: it asks for what may be wanted next. */
+static enum queue_class class_of(const struct asked *a)
+{
+    if (a->kind == QUESTION_CHAT) {
+        return QUEUE_ASKED;
+    }
+    return a->id == 0 ? QUEUE_BACKGROUND : QUEUE_TYPING;
+}
+
+/* The exchange of a flight that has just taken off for `a`. Takes `trim`. What comes is kept by
+ * `kept_by`, where that isn't NULL. */
 static void leg_begin(struct engine *e, const struct asked *a, const struct route *r,
-                      uint64_t flight, enum queue_class class, struct trim *trim,
-                      const struct exchange_spec *spec)
+                      uint64_t flight, struct trim *trim, const struct exchange_spec *spec,
+                      const struct store_key *kept_by)
 {
     struct leg *leg = xcalloc(1, sizeof(*leg));
     leg->trim = trim;
     leg->is_chat = a->kind == QUESTION_CHAT;
+    leg->is_multiline = a->is_multiline || leg->is_chat;
+    leg->is_kept = kept_by != NULL;
+    if (leg->is_kept) {
+        leg->key = *kept_by;
+    }
     leg->endpoint = r->endpoint;
-    leg->class = class;
+    leg->class = class_of(a);
     leg->document = leg->is_chat ? 0 : a->document;
-    leg->pace = hash_mix(leg_model(r), class);
+    leg->pace = hash_mix(leg_model(r), leg->class);
     leg->max_lines = counts_lines(e, a) ? LINE_MAX_LINES : 0;
     buf_init(&leg->clean, FLIGHT_MAX_TEXT_BYTES);
     memcpy(leg->name, r->name, sizeof(leg->name));
@@ -458,7 +483,7 @@ static struct exchange_spec exchange_of(const struct asked *a, const struct rout
 }
 
 bool leg_start(struct engine *e, struct asked *a, const struct open_document *doc,
-               const struct route *r, const struct prompt_window *w)
+               const struct route *r, const struct prompt_window *w, const struct store_key *key)
 {
     if (!lane_takes(e, a, r)) {
         return false;
@@ -471,7 +496,7 @@ bool leg_start(struct engine *e, struct asked *a, const struct open_document *do
     ride(a, r, flight);
     trace_why(&e->trace, a->trace, "flight %llu to %s, %zu+%zu bytes", (unsigned long long)flight,
               r->name, w->prefix.len, w->suffix.len);
-    leg_begin(e, a, r, flight, QUEUE_TYPING, make_trim(e, a, doc, w), &spec);
+    leg_begin(e, a, r, flight, make_trim(e, a, doc, w), &spec, out.n_redacted > 0 ? NULL : key);
     outgoing_release(&out);
     engine_note_busy(e);
     return true;
@@ -487,7 +512,7 @@ bool leg_continue(struct engine *e, const struct asked *a, const struct open_doc
     struct outgoing out = {.family = NULL};
     outgoing_fill(&out, a, r, w, doc);
     struct exchange_spec spec = exchange_of(a, r, &out);
-    leg_begin(e, a, r, flight, QUEUE_BACKGROUND, make_trim(e, a, doc, w), &spec);
+    leg_begin(e, a, r, flight, make_trim(e, a, doc, w), &spec, NULL);
     outgoing_release(&out);
     engine_note_busy(e);
     return true;
@@ -515,7 +540,7 @@ static bool chat_fill(struct outgoing *out, const struct asked *a, const struct 
         return false;
     }
     if (redacts) {
-        (void)redact(buf_str(&c->prompt), &out->prompt);
+        out->n_redacted = redact(buf_str(&c->prompt), &out->prompt);
     } else {
         buf_append(&out->prompt, buf_str(&c->prompt));
     }
@@ -534,49 +559,89 @@ static bool chat_fill(struct outgoing *out, const struct asked *a, const struct 
     return true;
 }
 
+static struct trim *make_chat_trim(void)
+{
+    struct trim_spec spec = {
+        .is_multiline = true, .max_same = CHAT_MAX_SAME, .max_bytes = FLIGHT_MAX_TEXT_BYTES / 2};
+    return trim_create(&spec);
+}
+
 bool leg_start_chat(struct engine *e, struct asked *a, const struct route *r, uint64_t key,
-                    struct error *why)
+                    const struct store_key *kept_by, struct error *why)
 {
     uint64_t now_us = clock_now_us();
     struct outgoing out = {.family = NULL};
     bool may_go = chat_fill(&out, a, r, why);
     if (may_go) {
         struct exchange_spec spec = exchange_of(a, r, &out);
-        struct trim_spec trim = {.is_multiline = true,
-                                 .max_same = CHAT_MAX_SAME,
-                                 .max_bytes = FLIGHT_MAX_TEXT_BYTES / 2};
         uint64_t flight = flights_take_off_keyed(e->flights, key, a->id, now_us);
         ride(a, r, flight);
         trace_why(&e->trace, a->trace, "flight %llu to %s, %zu bytes", (unsigned long long)flight,
                   r->name, out.generate.prompt.len);
-        leg_begin(e, a, r, flight, QUEUE_ASKED, trim_create(&trim), &spec);
+        leg_begin(e, a, r, flight, make_chat_trim(), &spec, out.n_redacted > 0 ? NULL : kept_by);
         engine_note_busy(e);
     }
     outgoing_release(&out);
     return may_go;
 }
 
+/* -- what is there already -- */
+
+/* Has the question's flight land at once with `text`, as if it had just come. Takes `trim`. */
+static void land_at_once(struct engine *e, const struct asked *a, struct trim *trim,
+                         unsigned max_lines, str text)
+{
+    struct leg leg = {.flight = a->flight, .trim = trim, .max_lines = max_lines};
+    buf_init(&leg.clean, FLIGHT_MAX_TEXT_BYTES);
+    trim_feed(trim, text, &leg.clean);
+    trim_finish(trim, false, &leg.clean);
+    bool is_enough = !feed(e, &leg, 0);
+    if (a->kind != QUESTION_CHAT && (is_enough || trim_ended(trim) == TRIM_LIMIT)) {
+        flights_note_cut(e->flights, a->flight);
+    }
+    flights_land(e->flights, a->flight, true, clock_now_us());
+    buf_release(&leg.clean);
+    trim_destroy(trim);
+}
+
 void leg_embedded(struct engine *e, struct asked *a, const struct open_document *doc,
                   uint64_t model)
 {
-    uint64_t now_us = clock_now_us();
     struct prompt_window w;
     struct window_limits limits = WINDOW_LIMITS_WIDE;
     prompt_window_take(&w, a, doc, &limits, model);
-    a->flight = take_off(e, a, doc, &w, model, true, now_us);
-    struct trim *trim = make_trim(e, a, doc, &w);
-    struct buf clean;
-    buf_init(&clean, FLIGHT_MAX_TEXT_BYTES);
-    trim_feed(trim, buf_str(&a->standby), &clean);
-    trim_finish(trim, false, &clean);
-    flights_feed(e->flights, a->flight, buf_str(&clean), true);
-    flights_land(e->flights, a->flight, true, now_us);
-    buf_release(&clean);
-    trim_destroy(trim);
+    a->flight = take_off(e, a, doc, &w, model, true, clock_now_us());
+    land_at_once(e, a, make_trim(e, a, doc, &w), 0, buf_str(&a->standby));
     prompt_window_release(&w);
     a->state = ASKED_RIDING;
     a->source = ANSWER_PREDICTOR;
     (void)snprintf(a->model_name, sizeof(a->model_name), "embedded");
+}
+
+static void ride_recalled(struct engine *e, struct asked *a)
+{
+    a->boarded = BOARDED_CACHED;
+    a->state = ASKED_RIDING;
+    a->source = ANSWER_MODEL;
+    memcpy(a->model_name, a->recollection.model_name, sizeof(a->model_name));
+    trace_why(&e->trace, a->trace, "cached on disk: flight %llu", (unsigned long long)a->flight);
+    engine_queue(e, a);
+}
+
+void leg_recalled(struct engine *e, struct asked *a, const struct open_document *doc,
+                  const struct route *r, const struct prompt_window *w)
+{
+    a->flight = take_off(e, a, doc, w, leg_model(r), true, clock_now_us());
+    unsigned max_lines = counts_lines(e, a) ? LINE_MAX_LINES : 0;
+    land_at_once(e, a, make_trim(e, a, doc, w), max_lines, buf_str(&a->recollection.text));
+    ride_recalled(e, a);
+}
+
+void leg_recalled_chat(struct engine *e, struct asked *a, uint64_t key)
+{
+    a->flight = flights_take_off_keyed(e->flights, key, a->id, clock_now_us());
+    land_at_once(e, a, make_chat_trim(), 0, buf_str(&a->recollection.text));
+    ride_recalled(e, a);
 }
 
 void leg_abort(uint64_t flight, void *user)

@@ -63,8 +63,8 @@ struct route {
 };
 /* A model that its server would have to load first is ROUTE_LOADING, and one that couldn't be
  * loaded is passed over; `needs_load` says what to have loaded, also where another model serves
- * meanwhile. An endpoint or model that is failing is passed over, so that the next one serves until it
- * is well again: of the list, or where there is none of the nearest tier that has any. `wish` is
+ * meanwhile. An endpoint or model that is failing is passed over, so that the next one serves until
+ * it is well again: of the list, or where there is none of the nearest tier that has any. `wish` is
  * "endpoint/model", an endpoint's name, a model's id, or empty for the role's list. The slices are
  * the upstream's: valid until its next change. */
 struct route route_find(const struct upstream *u, const struct settings *s,

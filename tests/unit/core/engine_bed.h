@@ -126,7 +126,7 @@ static inline void on_status(void *user)
     ((struct bed *)user)->n_status++;
 }
 
-static inline void bed_start(struct bed *bed, const char *text)
+static inline void bed_start_with(struct bed *bed, const char *text, struct store *store)
 {
     world_begin();
     *bed = (struct bed){.documents = documents_create()};
@@ -137,11 +137,17 @@ static inline void bed_start(struct bed *bed, const char *text)
                                      .documents = bed->documents,
                                      .upstream = &bed->upstream,
                                      .settings = bed->settings,
+                                     .store = store,
                                      .on_status = on_status,
                                      .user = bed};
     bed->engine = engine_create(&options);
     assert_int_equal(
         documents_open(bed->documents, STR("/w/a.c"), STR("c"), str_from(text), &bed->doc), ERR_OK);
+}
+
+static inline void bed_start(struct bed *bed, const char *text)
+{
+    bed_start_with(bed, text, NULL);
 }
 
 static inline void bed_end(struct bed *bed)

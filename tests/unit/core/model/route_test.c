@@ -294,9 +294,10 @@ static void server_without_models_says_how_to_get_one(void **state)
 static struct route route_to_chat(uint64_t avoid)
 {
     struct settings s = {.n_models_chat = 0};
-    return route_find(NULL, &s,
-                      &(struct route_order){
-                          .role = ROLE_CHAT, .wish = STR(""), .can_fill = can_fill, .avoid = avoid});
+    return route_find(
+        NULL, &s,
+        &(struct route_order){
+            .role = ROLE_CHAT, .wish = STR(""), .can_fill = can_fill, .avoid = avoid});
 }
 
 static void nobody_crosses_a_tier_that_no_list_names(void **state)
