@@ -919,16 +919,6 @@ struct flights_stats engine_flights(const struct engine *e)
     return flights_stats(e->flights);
 }
 
-struct queue_stats engine_lanes(const struct engine *e)
-{
-    return queue_stats(e->lanes.queue);
-}
-
-unsigned engine_places(const struct engine *e, uint64_t endpoint)
-{
-    return queue_places(e->lanes.queue, endpoint);
-}
-
 void engine_clear_cache(struct engine *e)
 {
     flights_clear_cache(e->flights);

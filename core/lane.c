@@ -192,10 +192,23 @@ static uint64_t head_of(const struct generate *g)
 
 /* -- what the queue says -- */
 
+static bool has_riders(const struct engine *e, uint64_t flight)
+{
+    uint64_t rider;
+    return flights_riders(e->flights, flight, &rider, 1) > 0;
+}
+
 static void start(struct engine *e, const struct queue_order *order)
 {
     struct waiting *w = unlink_waiting(e, order->id);
     ASSERT(w != NULL);
+    if (w->leg->class == QUEUE_ASKED && !has_riders(e, order->id)) { /* taken back meanwhile */
+        lane_left(e, w->leg);
+        leg_discard(w->leg);
+        waiting_free(w);
+        flights_drop(e->flights, order->id);
+        return;
+    }
     if (order->slot >= 0 && !e->options.off.pin) {
         w->spec.generate.slot = order->slot;
     }
@@ -215,8 +228,7 @@ static void start(struct engine *e, const struct queue_order *order)
 
 static void stop(struct engine *e, uint64_t flight)
 {
-    uint64_t rider;
-    if (flights_riders(e->flights, flight, &rider, 1) > 0) { /* it is wanted after all */
+    if (has_riders(e, flight)) { /* it is wanted after all */
         queue_raise(e->lanes.queue, flight, QUEUE_TYPING, 0);
         return;
     }
@@ -322,6 +334,18 @@ void lane_on_boarded(struct engine *e, const struct asked *a)
     if (a->boarded == BOARDED_FLYING) {
         queue_raise(e->lanes.queue, a->flight, QUEUE_TYPING, clock_now_us() + TYPING_US);
     }
+}
+
+/* -- what people ask about it -- */
+
+struct queue_stats engine_lanes(const struct engine *e)
+{
+    return queue_stats(e->lanes.queue);
+}
+
+unsigned engine_places(const struct engine *e, uint64_t endpoint)
+{
+    return queue_places(e->lanes.queue, endpoint);
 }
 
 /* -- time -- */
