@@ -534,9 +534,11 @@ static void consider(struct engine *e, struct asked *a, uint64_t now_us)
     case ASKED_REFUSED:
         finish_silent(e, a);
         break;
-    case ASKED_FAILED:
-        engine_finish(e, a, (struct fit_rest){.text = STR("")}, false, &a->failure);
+    case ASKED_FAILED: {
+        struct error failure = a->failure; /* outlives the question */
+        engine_finish(e, a, (struct fit_rest){.text = STR("")}, false, &failure);
         break;
+    }
     case ASKED_CANCELLED:
         finish_cancelled(e, a);
         break;
