@@ -24,7 +24,7 @@
 #define CLOUD_PLACES 4u
 #define HEAD_BYTES   512u
 #define SMOOTHING    4u          /* a new value counts one part in so many */
-#define NOTICED_US   MS_TO_US(1) /* waits that are worth a word */
+#define NOTICED_US   MS_TO_US(1) /* shorter waits are none */
 
 struct waiting {
     struct leg *leg; /* owned, until it departs */
@@ -217,8 +217,6 @@ static void start(struct engine *e, const struct queue_order *order)
         (void)snprintf(why, sizeof why, "waited %llu ms for a free slot",
                        (unsigned long long)order->waited_us / 1000);
         leg_note_riders(e, order->id, why);
-    }
-    if (order->waited_us > 0) {
         e->stats.n_waited++;
         histogram_add(&e->stats.waited, order->waited_us);
     }

@@ -100,6 +100,7 @@ struct window_limits leg_limits(const struct engine *e, const struct asked *a,
         limits.prefix_bytes /= 2;
         limits.suffix_bytes /= 2;
     }
+    limits.is_sliding = e->options.off.head;
     return limits;
 }
 
