@@ -88,8 +88,17 @@ static void engine_turn(void *user)
         }
     }
     xfree(ids);
+    lanes_tick(e, now_us);
     engine_note_busy(e);
     engine_arm(e);
+}
+
+void engine_post(struct engine *e)
+{
+    if (!e->tether->is_posted) {
+        e->tether->is_posted = true;
+        loop_post(e->options.loop, engine_turn, e->tether);
+    }
 }
 
 void engine_queue(struct engine *e, struct asked *a)
@@ -103,10 +112,7 @@ void engine_queue(struct engine *e, struct asked *a)
         e->queue = xrealloc(e->queue, e->cap_queue * sizeof(*e->queue));
     }
     e->queue[e->n_queue++] = a->id;
-    if (!e->tether->is_posted) {
-        e->tether->is_posted = true;
-        loop_post(e->options.loop, engine_turn, e->tether);
-    }
+    engine_post(e);
 }
 
 /* -- answering -- */
@@ -263,8 +269,9 @@ static void depart_anew(struct engine *e, struct asked *a, const struct open_doc
         leg_recalled(e, a, doc, r, w);
     } else if (found == STORE_MISS && must_hold(e, a)) {
         trace_why(&e->trace, a->trace, "waits for the next key");
-    } else if (found == STORE_MISS) {
-        leg_start(e, a, doc, r, w, &key);
+    } else if (found == STORE_MISS && !leg_start(e, a, doc, r, w, &key) && !stand_in(e, a)) {
+        a->state = ASKED_REFUSED;
+        engine_queue(e, a);
     }
 }
 
@@ -325,6 +332,7 @@ static bool board_as(struct engine *e, struct asked *a, const struct open_docume
     (void)snprintf(a->model_name, sizeof(a->model_name), "%s", name);
     trace_why(&e->trace, a->trace, "boarded flight %llu%s", (unsigned long long)a->flight,
               boarded == BOARDED_LANDED ? ", landed" : "");
+    lane_on_boarded(e, a);
     engine_queue(e, a);
     return true;
 }
@@ -527,9 +535,11 @@ static void consider(struct engine *e, struct asked *a, uint64_t now_us)
     case ASKED_REFUSED:
         finish_silent(e, a);
         break;
-    case ASKED_FAILED:
-        engine_finish(e, a, (struct fit_rest){.text = STR("")}, false, &a->failure);
+    case ASKED_FAILED: {
+        struct error failure = a->failure; /* outlives the question */
+        engine_finish(e, a, (struct fit_rest){.text = STR("")}, false, &failure);
         break;
+    }
     case ASKED_CANCELLED:
         finish_cancelled(e, a);
         break;
@@ -605,6 +615,7 @@ static void on_timer(void *user)
     ahead_tick(e, now_us);
     lessons_tick(e, now_us);
     flights_tick(e->flights, now_us);
+    lanes_tick(e, now_us);
     engine_note_busy(e);
     engine_arm(e);
 }
@@ -618,6 +629,8 @@ void engine_arm(struct engine *e)
         at_us = own_us < at_us ? own_us : at_us;
     }
     at_us = e->ahead.due_us < at_us ? e->ahead.due_us : at_us;
+    uint64_t lane_us = lanes_next_us(e);
+    at_us = lane_us < at_us ? lane_us : at_us;
     uint64_t lesson_us = lessons_next_us(e);
     loop_timer_set(e->timer, lesson_us < at_us ? lesson_us : at_us);
 }
@@ -782,6 +795,7 @@ struct engine *engine_create(const struct engine_options *options)
     e->tether = xcalloc(1, sizeof(*e->tether));
     e->tether->engine = e;
     ahead_init(e);
+    lanes_init(e);
     documents_observe(options->documents, on_document, e);
     return e;
 }
@@ -798,6 +812,7 @@ void engine_destroy(struct engine *e)
         finish_cancelled(e, a);
     }
     legs_release(e);
+    lanes_release(e);
     flights_destroy(e->flights);
     reuse_release(e);
     lessons_release(e);
@@ -859,7 +874,7 @@ void engine_on_upstream(struct engine *e)
 
 void engine_note_busy(struct engine *e)
 {
-    bool is_busy = e->legs != NULL;
+    bool is_busy = e->legs != NULL || e->lanes.waiting != NULL;
     if (is_busy != e->was_busy) {
         e->was_busy = is_busy;
         notify(e);
@@ -872,7 +887,7 @@ struct engine_status engine_status(struct engine *e)
 {
     e->shown_route = supply_find(e, e->settings, ROLE_INLINE, STR(""), 0);
     const struct route *r = &e->shown_route;
-    struct engine_status s = {.is_busy = e->legs != NULL,
+    struct engine_status s = {.is_busy = e->legs != NULL || e->lanes.waiting != NULL,
                               .loading = r->state == ROUTE_LOADING ? r->loading : -1.0,
                               .message = str_from(r->message),
                               .why = str_from(e->last_why),

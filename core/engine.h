@@ -12,6 +12,7 @@
 #include "core/model/route.h"
 #include "core/predict/predict.h"
 #include "core/request/flight.h"
+#include "core/request/queue.h"
 #include "core/request/similar.h"
 #include "core/request/store.h"
 #include "core/request/trace.h"
@@ -95,6 +96,10 @@ struct engine_switches {
     bool fill;      /* a flight ends at its second line, blank or not */
     bool ahead;     /* a text that is nearly used up isn't continued before somebody asks */
     bool keep;      /* what was shown of a flight goes with it where it is aborted */
+    bool queue;     /* every exchange starts at once, however many are under way */
+    bool pin;       /* where a server has slots, it chooses the one for each exchange */
+    bool head;      /* the window's start moves with each key, so that no prompt begins as the last
+                     * one did */
 };
 
 struct engine_options {
@@ -149,11 +154,16 @@ struct engine_stats {
     uint64_t n_held;                  /* take-offs that waited for the next key */
     uint64_t n_held_off;              /* of them those that it made unnecessary */
     uint64_t n_ahead, n_ahead_wanted; /* texts continued before somebody asked; that were read on */
+    uint64_t n_waited;                /* exchanges that a place had to become free for */
     struct histogram first, total, own; /* own: from the byte that completes a unit to on_done */
+    struct histogram waited;            /* for a place, of those */
 };
 const struct engine_stats *engine_stats(const struct engine *e);
 struct trace *engine_trace(struct engine *e);
 struct flights_stats engine_flights(const struct engine *e);
+struct queue_stats engine_lanes(const struct engine *e);
+/* How many exchanges with an endpoint are started at a time by now; 0: there was none yet. */
+unsigned engine_places(const struct engine *e, uint64_t endpoint);
 /* In memory and in the store. */
 void engine_clear_cache(struct engine *e);
 struct similar_stats {

@@ -86,6 +86,44 @@ static void write_engine(const struct engine *engine, struct json_writer *w)
     json_end_object(w);
 }
 
+static void write_places(const struct engine *engine, const struct upstream *u,
+                         struct json_writer *w)
+{
+    json_key(w, STR("places"));
+    json_begin_array(w);
+    for (size_t i = 0; u != NULL && i < upstream_count(u); i++) {
+        const struct endpoint *e = upstream_endpoint(u, i);
+        unsigned n = engine_places(engine, e->id);
+        if (n > 0) {
+            json_begin_object(w);
+            json_key_str(w, STR("endpoint"), e->name);
+            put_count(w, STR("n"), n);
+            json_end_object(w);
+        }
+    }
+    json_end_array(w);
+}
+
+static void write_queue(const struct engine *engine, const struct upstream *u,
+                        struct json_writer *w)
+{
+    struct queue_stats s = engine_lanes(engine);
+    json_key(w, STR("queue"));
+    json_begin_object(w);
+    put_count(w, STR("waiting"), s.n_waiting);
+    put_count(w, STR("running"), s.n_running);
+    put_count(w, STR("started"), s.n_started);
+    put_count(w, STR("waited"), engine_stats(engine)->n_waited);
+    put_count(w, STR("dropped"), s.n_dropped);
+    put_count(w, STR("stopped"), s.n_stopped);
+    put_count(w, STR("swapsAvoided"), s.n_swaps_avoided);
+    put_count(w, STR("keptWarm"), s.n_kept_warm);
+    json_key(w, STR("waitedMs"));
+    stats_write_histogram(&engine_stats(engine)->waited, 1000, w);
+    write_places(engine, u, w);
+    json_end_object(w);
+}
+
 static void write_flights(const struct engine *engine, struct json_writer *w)
 {
     struct flights_stats s = engine_flights(engine);
@@ -247,6 +285,7 @@ void stats_write(const struct stats_sources *from, struct json_writer *w)
         write_engine(from->engine, w);
         write_flights(from->engine, w);
         write_dedup(from->engine, w);
+        write_queue(from->engine, from->upstream, w);
     }
     if (from->store) {
         write_store(from->store, w);
