@@ -19,8 +19,6 @@
 #define INLINE_HARD_US  SEC_TO_US(5)
 #define CHAT_HARD_US    SEC_TO_US(900) /* a load from a slow disk, and a long answer on a CPU */
 #define CACHE_MAX_BYTES (8u * MIB)
-#define MODEL_SURE      1u /* the keys of the predictor's flights */
-#define MODEL_FAIR      2u
 
 /* -- questions -- */
 
@@ -275,8 +273,7 @@ static void depart_anew(struct engine *e, struct asked *a, const struct open_doc
     }
 }
 
-/* Takes off to the model, if one is there. */
-static void depart(struct engine *e, struct asked *a)
+void engine_depart(struct engine *e, struct asked *a)
 {
     if (a->kind == QUESTION_CHAT) {
         converse(e, a);
@@ -337,74 +334,6 @@ static bool board_as(struct engine *e, struct asked *a, const struct open_docume
     return true;
 }
 
-static void on_scout_text(uint64_t exchange, str utf8, void *user)
-{
-    (void)exchange;
-    (void)user;
-    struct engine *e = user;
-    for (struct asked *a = e->asked; a != NULL; a = a->hh.next) {
-        if (a->scout == exchange) {
-            buf_append(&a->standby, utf8);
-        }
-    }
-}
-
-static void on_scout_done(uint64_t exchange, const struct generate_end *end, double confidence,
-                          const struct error *error, void *user)
-{
-    (void)end;
-    struct engine *e = user;
-    struct asked *a = e->asked;
-    while (a != NULL && a->scout != exchange) {
-        a = a->hh.next;
-    }
-    if (a == NULL) {
-        return;
-    }
-    a->scout = 0;
-    a->confidence = error == NULL ? confidence : 0.0;
-    struct open_document *doc = document_of(e, a);
-    if (doc != NULL && a->state == ASKED_SCOUTING && !a->is_explicit && a->standby.len > 0 &&
-        a->confidence >= PREDICTOR_SURE) {
-        trace_why(&e->trace, a->trace, "built-in predictor, %.0f %% sure", a->confidence * 100.0);
-        leg_embedded(e, a, doc, MODEL_SURE);
-        engine_queue(e, a);
-    } else if (a->state == ASKED_SCOUTING) {
-        depart(e, a);
-    }
-    engine_arm(e);
-}
-
-/* Asks the predictor first; false where it isn't there. */
-static bool send_scout(struct engine *e, struct asked *a, const struct open_document *doc)
-{
-    const struct endpoint *own = NULL;
-    for (size_t i = 0; i < upstream_count(e->options.upstream); i++) {
-        const struct endpoint *ep = upstream_endpoint(e->options.upstream, i);
-        own = (ep->ops->capabilities & PROVIDER_IN_PROCESS) ? ep : own;
-    }
-    if (own == NULL || e->options.off.predictor) {
-        return false;
-    }
-    struct prompt_window w;
-    struct window_limits limits = WINDOW_LIMITS_WIDE;
-    prompt_window_take(&w, a, doc, &limits, MODEL_FAIR);
-    struct prediction_place place = {.document = a->document,
-                                     .before = buf_str(&w.prefix),
-                                     .after = buf_str(&w.suffix),
-                                     .max_lines = a->is_multiline ? 8 : 1};
-    struct exchange_spec spec = {.endpoint = own->id,
-                                 .generate = {.slot = -1, .temperature = -1},
-                                 .place = &place,
-                                 .first_token_us = CLOCK_NEVER,
-                                 .total_us = CLOCK_NEVER};
-    struct exchange_sink sink = {.on_text = on_scout_text, .on_done = on_scout_done, .user = e};
-    a->state = ASKED_SCOUTING;
-    a->scout = exchange_start(e->options.upstream, &spec, &sink);
-    prompt_window_release(&w);
-    return true;
-}
-
 /* Boards, or sends the scout, or takes off. */
 static void begin(struct engine *e, struct asked *a, const struct open_document *doc)
 {
@@ -419,8 +348,8 @@ static void begin(struct engine *e, struct asked *a, const struct open_document 
         return;
     }
     bool skips_scout = a->is_again && is_ready; /* something else is wanted, and a model can come */
-    if (skips_scout || !r.allows_embedded || !send_scout(e, a, doc)) {
-        depart(e, a);
+    if (skips_scout || !r.allows_embedded || !scout_send(e, a, doc)) {
+        engine_depart(e, a);
     }
 }
 
@@ -445,7 +374,7 @@ static void consider_riding(struct engine *e, struct asked *a, uint64_t now_us)
                   (unsigned long long)a->flight);
         flights_leave(e->flights, a->id, false, now_us);
         a->boarded = BOARDED_NONE;
-        depart(e, a);
+        engine_depart(e, a);
         return;
     }
     if (view.text.len > 0 && a->first_us == 0) {
@@ -464,7 +393,7 @@ static void consider_riding(struct engine *e, struct asked *a, uint64_t now_us)
         flights_leave(e->flights, a->id, false, now_us);
         a->boarded = BOARDED_NONE;
         a->is_again = true;
-        depart(e, a);
+        engine_depart(e, a);
     } else if (view.has_landed) {
         trace_why(&e->trace, a->trace, "%s has nothing to add here",
                   a->source == ANSWER_PREDICTOR ? "the predictor" : "the model");
@@ -505,7 +434,7 @@ static void consider_holding(struct engine *e, struct asked *a, uint64_t now_us)
     if (now_us >= a->hard_us) {
         finish_silent(e, a);
     } else if (now_us >= a->hold_us) {
-        depart(e, a);
+        engine_depart(e, a);
     }
 }
 
@@ -516,7 +445,7 @@ static void consider(struct engine *e, struct asked *a, uint64_t now_us)
         break;
     case ASKED_RECALLING:
         if (a->recollection.lookup == 0) {
-            depart(e, a);
+            engine_depart(e, a);
         }
         break;
     case ASKED_HOLDING:
@@ -574,7 +503,7 @@ static bool fail_over(struct engine *e, struct asked *a, uint64_t endpoint)
     a->boarded = BOARDED_NONE;
     e->stats.n_failed_over++;
     trace_why(&e->trace, a->trace, "asking %s instead", r.name);
-    depart(e, a);
+    engine_depart(e, a);
     return true;
 }
 
@@ -865,7 +794,7 @@ void engine_on_upstream(struct engine *e)
     HASH_ITER(hh, e->asked, a, next)
     {
         if (a->state == ASKED_WAITING) {
-            depart(e, a);
+            engine_depart(e, a);
         }
     }
     engine_arm(e);
@@ -882,36 +811,6 @@ void engine_note_busy(struct engine *e)
 }
 
 /* -- what people ask about it -- */
-
-struct engine_status engine_status(struct engine *e)
-{
-    e->shown_route = supply_find(e, e->settings, ROLE_INLINE, STR(""), 0);
-    const struct route *r = &e->shown_route;
-    struct engine_status s = {.is_busy = e->legs != NULL || e->lanes.waiting != NULL,
-                              .loading = r->state == ROUTE_LOADING ? r->loading : -1.0,
-                              .message = str_from(r->message),
-                              .why = str_from(e->last_why),
-                              .model = str_from(r->name)};
-    const struct endpoint *ep = upstream_find(e->options.upstream, r->endpoint);
-    s.endpoint = ep != NULL ? ep->name : STR("embedded");
-    switch (r->state) {
-    case ROUTE_READY:
-        s.mood = MOOD_NORMAL;
-        break;
-    case ROUTE_LOADING:
-        s.mood = r->is_idle ? MOOD_NORMAL : MOOD_LOADING;
-        break;
-    case ROUTE_NONE:
-        s.mood = r->wants_embedded ? MOOD_NORMAL : MOOD_WARNING;
-        s.model = r->allows_embedded ? STR("embedded") : STR("");
-        break;
-    }
-    if (!e->settings->inline_enabled) {
-        s.mood = MOOD_INACTIVE;
-        s.message = STR("completions are off (inline.enabled); actions aren't");
-    }
-    return s;
-}
 
 const struct engine_stats *engine_stats(const struct engine *e)
 {

@@ -1,8 +1,8 @@
 /* engine_internal.h - what the files of the engine share: engine.c asks and answers, leg.c flies,
- * place.c looks at the place, lesson.c lets the predictor learn, supply.c sends for models,
- * rhythm.c and ahead.c decide when a model is asked, lane.c has exchanges wait for a place,
- * converse.c has the questions that a person asks, recall.c and reuse.c find what was answered in
- * another run and to similar ones. */
+ * scout.c asks the predictor first, place.c looks at the place, lesson.c lets the predictor learn,
+ * supply.c sends for models, rhythm.c and ahead.c decide when a model is asked, lane.c has
+ * exchanges wait for a place, converse.c has the questions that a person asks, recall.c and reuse.c
+ * find what was answered in another run and to similar ones. */
 #ifndef CRUCIBLE_ENGINE_INTERNAL_H
 #define CRUCIBLE_ENGINE_INTERNAL_H
 
@@ -21,6 +21,8 @@
  * confidence from 0.85 on about 90 % of first lines are right, from 0.7 on about 75 %. */
 #define PREDICTOR_SURE 0.85
 #define PREDICTOR_FAIR 0.7
+#define MODEL_SURE     1u /* the keys of its flights */
+#define MODEL_FAIR     2u
 
 enum asked_state {
     ASKED_SCOUTING,  /* the predictor is being asked */
@@ -220,6 +222,8 @@ void engine_look(struct engine *e, uint64_t flight);
  * one, or get the predictor's word, or silence and the reason. */
 void engine_fail(struct engine *e, uint64_t flight, uint64_t endpoint, const struct error *error);
 void engine_note_busy(struct engine *e);
+/* Takes off to the model, if one is there. */
+void engine_depart(struct engine *e, struct asked *a);
 struct boarding engine_place(const struct asked *a, const struct open_document *doc,
                              uint64_t model);
 
@@ -255,6 +259,10 @@ bool supply_confirm(struct engine *e, struct asked *a, const struct route *r);
 void supply_reach_out(struct engine *e);
 /* Has the model loaded that would serve typing, once. */
 void supply_warm_up(struct engine *e);
+
+/* -- scout.c -- */
+/* Asks the predictor first; false where it isn't there. */
+bool scout_send(struct engine *e, struct asked *a, const struct open_document *doc);
 
 /* -- place.c -- */
 /* Fills in what the place calls for (unit, is_multiline); gives why the question isn't worth
