@@ -150,6 +150,7 @@ struct engine_stats {
     uint64_t n_questions, n_shown, n_empty, n_superseded, n_cancelled, n_failed;
     uint64_t n_from_model, n_from_predictor, n_suppressed;
     uint64_t n_failed_over; /* questions that a second endpoint was asked after the first failed */
+    uint64_t n_hedged, n_hedged_won; /* calls that a second endpoint got as well; it was first */
     uint64_t n_accepted, n_accepted_bytes, n_shown_bytes;
     uint64_t n_held;                  /* take-offs that waited for the next key */
     uint64_t n_held_off;              /* of them those that it made unnecessary */

@@ -73,6 +73,8 @@ static void write_engine(const struct engine *engine, struct json_writer *w)
     put_count(w, STR("acceptedBytes"), s->n_accepted_bytes);
     put_count(w, STR("shownBytes"), s->n_shown_bytes);
     put_count(w, STR("failedOver"), s->n_failed_over);
+    put_count(w, STR("hedged"), s->n_hedged);
+    put_count(w, STR("hedgedWon"), s->n_hedged_won);
     put_count(w, STR("held"), s->n_held);
     put_count(w, STR("heldOff"), s->n_held_off);
     put_count(w, STR("ahead"), s->n_ahead);
