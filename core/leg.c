@@ -243,6 +243,9 @@ static bool is_whole(struct engine *e, const struct leg *leg, enum finish_reason
 static void leg_free(struct engine *e, struct leg *leg)
 {
     HASH_DELETE(hh, e->legs, leg);
+    if (!leg->is_chat) {
+        rhythm_on_end(e, clock_now_us() - leg->began_us);
+    }
     trim_destroy(leg->trim);
     buf_release(&leg->clean);
     xfree(leg);
