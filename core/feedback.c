@@ -47,9 +47,8 @@ void feedback_on_edit(struct engine *e, const struct open_document *doc, const s
 {
     struct feedback *f = &e->feedback;
     struct shown_event event = shown_on_edit(&f->shown, doc, edit);
-    enum gesture gesture = gestures_on_edit(&f->gestures, doc, edit);
-    bool is_piece = event.has_happened && event.n_bytes > 0;
-    if (is_piece && gesture == GESTURE_PASTED) { /* however long: it is ours */
+    (void)gestures_on_edit(&f->gestures, doc, edit);
+    if (event.n_bytes > 0) { /* however long: it is ours */
         gestures_accepted(&f->gestures, doc->id);
     }
     on_event(e, &event);

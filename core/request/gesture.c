@@ -6,8 +6,9 @@
  *          one: the text at [at, at + n) came in place of `old`. Where an edit turns such a text
  *          into its `old` again, it has undone them. Where what has been typed since a deletion is
  *          how `old` begins, it is typed again.
- * Rules    A single letter that goes is a key, not an undo: text can't tell them apart, and a key
- *          is the likelier. A change of blanks alone is an editor's indenting. */
+ * Rules    A letter or a word that goes again is a key, not an undo: text can't tell them apart, and
+ *          a key is the likelier, unless it was a suggestion that went. A change of blanks alone is
+ *          an editor's indenting. */
 #include "core/request/gesture.h"
 
 #include "core/base/utf8.h"
@@ -147,7 +148,7 @@ static bool has_undone(const struct gesture_lane *lane, const struct document *d
     bool is_key = edit->n_inserted == 0 && is_word_at_most(edit->removed); /* Ctrl+Backspace, say */
     for (size_t back = 0; back < n_past(lane) && !is_found; back++) {
         const struct past_edit *e = past(lane, back);
-        if (back > 0 && is_key) {
+        if (is_key && (back > 0 || !e->is_taken)) {
             break;
         }
         if (back == 0) { /* nothing lies between it and what it meets */
@@ -243,6 +244,7 @@ static void note(struct gesture_lane *lane, const struct edit *edit)
     e->start = edit->start;
     e->n_inserted = edit->n_inserted;
     e->n_removed = edit->n_removed;
+    e->is_taken = false;
     buf_release(&e->removed);
     buf_init(&e->removed, EDIT_KEPT_BYTES);
     buf_append(&e->removed, edit->removed);
@@ -285,8 +287,9 @@ enum gesture gestures_on_edit(struct gestures *g, const struct open_document *do
 void gestures_accepted(struct gestures *g, uint64_t document)
 {
     struct gesture_lane *lane = find_lane(g, document);
-    if (lane) {
+    if (lane && lane->n > 0) {
         lane->newest = GESTURE_INSERTED;
+        lane->edits[(lane->n - 1) % GESTURE_EDITS].is_taken = true;
     }
 }
 

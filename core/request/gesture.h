@@ -25,6 +25,7 @@ enum gesture {
 struct past_edit {
     size_t start, n_inserted, n_removed;
     struct buf removed; /* empty where it was longer than EDIT_KEPT_BYTES; owned */
+    bool is_taken;      /* it put in a suggestion */
 };
 struct gestures {
     struct gesture_lane { /* of one document */

@@ -48,13 +48,12 @@ static struct shown_event end(struct shown *s, enum fate fate)
 
 static void append_with_eol(struct buf *out, str text, str eol)
 {
-    str rest = text, line;
-    while (str_next(&rest, '\n', &line)) {
-        buf_append(out, line);
-        if (rest.ptr != NULL) {
-            buf_append(out, eol);
-        }
+    size_t at = 0;
+    for (size_t end; (end = str_find_char(text, '\n', at)) != SIZE_MAX; at = end + 1) {
+        buf_append(out, str_sub(text, at, end));
+        buf_append(out, eol);
     }
+    buf_append(out, str_sub(text, at, text.len));
 }
 
 static bool agree(str a, str b)
