@@ -152,9 +152,9 @@ struct engine_stats {
     uint64_t n_from_model, n_from_predictor, n_suppressed;
     uint64_t n_after_undo, n_after_paste, n_withheld; /* of the suppressed; withheld: no model */
     uint64_t n_accepted, n_accepted_bytes, n_shown_bytes;
-    uint64_t n_fates[N_FATES]; /* of what was shown, as far as known */
-    uint64_t n_seen;                 /* answers that the editor said it shows */
-    uint64_t n_updates;              /* answers that grew after they were given */
+    uint64_t n_fates[N_FATES];        /* of what was shown, as far as known */
+    uint64_t n_seen;                  /* answers that the editor said it shows */
+    uint64_t n_updates;               /* answers that grew after they were given */
     uint64_t n_held;                  /* take-offs that waited for the next key */
     uint64_t n_held_off;              /* of them those that it made unnecessary */
     uint64_t n_ahead, n_ahead_wanted; /* texts continued before somebody asked; that were read on */

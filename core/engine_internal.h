@@ -1,7 +1,7 @@
 /* engine_internal.h - what the files of the engine share: engine.c asks and answers, leg.c flies,
  * place.c looks at the place, lesson.c lets the predictor learn, supply.c sends for models,
- * rhythm.c and ahead.c decide when a model is asked, feedback.c whether it is worth it, update.c has
- * what comes after an answer, converse.c the questions that a person asks. */
+ * rhythm.c and ahead.c decide when a model is asked, feedback.c whether it is worth it, update.c
+ * has what comes after an answer, converse.c the questions that a person asks. */
 #ifndef CRUCIBLE_ENGINE_INTERNAL_H
 #define CRUCIBLE_ENGINE_INTERNAL_H
 

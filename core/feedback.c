@@ -142,8 +142,8 @@ bool feedback_withholds(struct engine *e, const struct asked *a, const struct op
     if (!is_automatic(e, a)) {
         return false;
     }
-    struct verdict v = suppress_judge(&e->feedback.suppress, hash_str(doc->language), a->place,
-                                      e->rhythm.busy_us);
+    struct verdict v =
+        suppress_judge(&e->feedback.suppress, hash_str(doc->language), a->place, e->rhythm.busy_us);
     if (v.is_withheld) {
         e->stats.n_suppressed++;
         e->stats.n_withheld++;

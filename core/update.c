@@ -20,7 +20,8 @@ bool update_may_come(const struct asked *a, const struct flight_view *view, size
     return n == 0 || (!view->has_landed && !is_block_whole(a, view));
 }
 
-/* Length of all that may be shown by now: the unit that the place calls for, or its lines so far. */
+/* Length of all that may be shown by now: the unit that the place calls for, or its lines so far.
+ */
 static size_t ready(const struct asked *a, const struct flight_view *view)
 {
     size_t n = unit_complete(view->text, 0, a->unit, view->has_landed);

@@ -6,17 +6,18 @@
  *          one: the text at [at, at + n) came in place of `old`. Where an edit turns such a text
  *          into its `old` again, it has undone them. Where what has been typed since a deletion is
  *          how `old` begins, it is typed again.
- * Rules    A letter or a word that goes again is a key, not an undo: text can't tell them apart, and
- *          a key is the likelier, unless it was a suggestion that went. A change of blanks alone is
- *          an editor's indenting. */
+ * Rules    A letter or a word that goes again is a key, not an undo: text can't tell them apart,
+ * and a key is the likelier, unless it was a suggestion that went. A change of blanks alone is an
+ * editor's indenting. */
 #include "core/request/gesture.h"
 
 #include "core/base/utf8.h"
 
-#define OLD_MAX_BYTES    (2u * EDIT_KEPT_BYTES)
-#define PASTE_MIN_BYTES  80u /* of one line, blanks not counted */
-#define PASTE_MIN_LINES  2u  /* with something on them */
-#define INSERT_MAX_BYTES (64u * 1024u) /* of an insertion that is looked at; a longer one is a paste */
+#define OLD_MAX_BYTES   (2u * EDIT_KEPT_BYTES)
+#define PASTE_MIN_BYTES 80u /* of one line, blanks not counted */
+#define PASTE_MIN_LINES 2u  /* with something on them */
+#define INSERT_MAX_BYTES                                                                           \
+    (64u * 1024u) /* of an insertion that is looked at; a longer one is a paste */
 
 /* The edits from some past one to the newest, as one. */
 struct joined {
@@ -113,7 +114,8 @@ static bool is_inverse(const struct joined *j, const struct document *d, const s
 /* Whether the joined text, which stands in the document, is how the old one began. */
 static bool is_again(const struct joined *j, const struct document *d)
 {
-    return j->n > 0 && j->n <= j->old.len && stands_at(d, j->at, str_sub(buf_str(&j->old), 0, j->n));
+    return j->n > 0 && j->n <= j->old.len &&
+           stands_at(d, j->at, str_sub(buf_str(&j->old), 0, j->n));
 }
 
 static const struct past_edit *past(const struct gesture_lane *lane, size_t back)
@@ -262,9 +264,9 @@ enum gesture gestures_on_edit(struct gestures *g, const struct open_document *do
     struct buf scratch;
     buf_init(&scratch, INSERT_MAX_BYTES);
     bool is_long = edit->n_inserted > INSERT_MAX_BYTES;
-    str put = is_long ? STR("")
-                      : document_slice(doc->text, edit->start, edit->start + edit->n_inserted,
-                                       &scratch);
+    str put =
+        is_long ? STR("")
+                : document_slice(doc->text, edit->start, edit->start + edit->n_inserted, &scratch);
     bool is_more = (put.len > 0 && !is_one_letter(put)) ||
                    (edit->n_removed > 0 && !is_one_letter(edit->removed));
     bool is_seen = n_visible(put) > 0 || n_visible(edit->removed) > 0;

@@ -16,7 +16,7 @@ enum gesture {
     GESTURE_RETYPED,  /* typed: what stood there until it was deleted, from its beginning */
     GESTURE_INSERTED, /* more than a key and less than a paste: an editor's own completion, say */
     GESTURE_PASTED,   /* several lines at once, or a long piece of one */
-    GESTURE_UNDONE    /* more than a letter, and the document looks as it did before: undo or redo */
+    GESTURE_UNDONE /* more than a letter, and the document looks as it did before: undo or redo */
 };
 
 #define GESTURE_DOCUMENTS 8u

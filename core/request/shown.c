@@ -241,6 +241,9 @@ static struct shown_event take(struct shown *s, str put)
     if (n == NO_MATCH) {
         return end(s, FATE_OVER);
     }
+    if (is_line_end(put.ptr[0]) && n_blank(put) == put.len) { /* its indentation is another one */
+        s->now.at = s->now.at + put.len - n;
+    }
     bool is_key = gesture_is_key(put);
     if (n == rest.len) {
         return advance(s, n, is_key ? FATE_TYPED : FATE_TAKEN, !is_key || !s->now.is_judged);
@@ -267,11 +270,10 @@ struct shown_event shown_on_edit(struct shown *s, const struct open_document *do
     }
     struct buf scratch;
     buf_init(&scratch, SHOWN_MAX_BYTES + 4);
-    str put = document_slice(doc->text, edit->start,
-                             edit->start + (edit->n_inserted <= SHOWN_MAX_BYTES
-                                                ? edit->n_inserted
-                                                : SHOWN_MAX_BYTES),
-                             &scratch);
+    str put = document_slice(
+        doc->text, edit->start,
+        edit->start + (edit->n_inserted <= SHOWN_MAX_BYTES ? edit->n_inserted : SHOWN_MAX_BYTES),
+        &scratch);
     struct shown_event event = nothing;
     if (!gesture_is_key(put) && has_all(s, doc->text, edit)) {
         event = advance(s, s->now.rest.len, FATE_TAKEN, true);

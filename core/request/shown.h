@@ -28,8 +28,8 @@ struct shown_event {
     bool has_happened;
     enum fate fate;
     uint64_t trace;
-    size_t n_bytes;     /* put in, where it was taken */
-    bool is_telling;    /* to be learned from */
+    size_t n_bytes;  /* put in, where it was taken */
+    bool is_telling; /* to be learned from */
     uint64_t language;
     enum place_class place;
 };

@@ -22,16 +22,16 @@
 
 const char *place_class_name(enum place_class c)
 {
-    static const char *const names[N_PLACE_CLASSES] = {
-        "a blank line",        "the end of a line", "after an opener",
-        "the middle of a line", "a comment",         "a string"};
+    static const char *const names[N_PLACE_CLASSES] = {"a blank line",    "the end of a line",
+                                                       "after an opener", "the middle of a line",
+                                                       "a comment",       "a string"};
     return names[c];
 }
 
 const char *fate_name(enum fate f)
 {
     static const char *const names[N_FATES] = {"taken", "partly taken", "typed", "typed over",
-                                                  "ignored"};
+                                               "ignored"};
     return names[f];
 }
 
@@ -50,9 +50,9 @@ static bool is_one_of(str language, const char *const *names, size_t n)
 /* What begins a comment that goes to the line's end; NULL where prose is all there is. */
 static const char *line_comment(str language)
 {
-    static const char *const hash[] = {"python", "ruby",   "shellscript", "sh",   "bash",
-                                       "perl",   "yaml",   "toml",        "r",    "make",
-                                       "makefile", "dockerfile", "cmake", "elixir"};
+    static const char *const hash[] = {"python",   "ruby",       "shellscript", "sh",    "bash",
+                                       "perl",     "yaml",       "toml",        "r",     "make",
+                                       "makefile", "dockerfile", "cmake",       "elixir"};
     static const char *const dash[] = {"lua", "sql", "haskell", "ada"};
     static const char *const semicolon[] = {"lisp",    "emacs-lisp", "elisp", "common-lisp",
                                             "clojure", "scheme",     "racket"};
@@ -108,11 +108,10 @@ enum place_class place_class_of(str before, str after, str language)
         return PLACE_BLANK;
     }
     if (comment) {
-        bool is_block = comment[0] == '/' && (str_starts_with(left, STR("/*")) ||
-                                              str_eq(left, STR("*")) ||
-                                              str_starts_with(left, STR("* ")));
-        enum place_class inside =
-            is_block ? PLACE_COMMENT : read_inside(before, str_from(comment));
+        bool is_block =
+            comment[0] == '/' && (str_starts_with(left, STR("/*")) || str_eq(left, STR("*")) ||
+                                  str_starts_with(left, STR("* ")));
+        enum place_class inside = is_block ? PLACE_COMMENT : read_inside(before, str_from(comment));
         if (inside != N_PLACE_CLASSES) {
             return inside;
         }
@@ -144,8 +143,7 @@ static struct suppress_habit *find_habit(struct suppress *s, uint64_t language,
     return oldest;
 }
 
-void suppress_learn(struct suppress *s, uint64_t language, enum place_class place,
-                    enum fate fate)
+void suppress_learn(struct suppress *s, uint64_t language, enum place_class place, enum fate fate)
 {
     struct suppress_habit *h = find_habit(s, language, place);
     bool is_used = fate <= FATE_TYPED;
@@ -162,8 +160,8 @@ struct verdict suppress_judge(struct suppress *s, uint64_t language, enum place_
 {
     struct suppress_habit *h = find_habit(s, language, place);
     struct verdict v = {.n_shown = h->n_half / 2, .n_used = h->n_used_half / 2};
-    double share = ((double)h->n_used_half / 2 + PRIOR_USED) /
-                   ((double)h->n_half / 2 + PRIOR_SHOWN);
+    double share =
+        ((double)h->n_used_half / 2 + PRIOR_USED) / ((double)h->n_half / 2 + PRIOR_SHOWN);
     double wanted = RATE_BASE + RATE_A_SECOND * (double)cost_us / 1e6;
     wanted = wanted < RATE_MAX ? wanted : RATE_MAX;
     if (v.n_shown >= SUPPRESS_MIN && share < wanted) {

@@ -41,11 +41,11 @@ const char *fate_name(enum fate f);
 
 struct suppress {
     struct suppress_habit {
-        uint64_t key;          /* of class and language, 0: unused */
-        unsigned n_half;       /* fates, twice: one may count half */
-        unsigned n_used_half;  /* of them taken or typed */
-        unsigned n_asked;      /* since something was withheld first */
-        uint64_t used;         /* a count: the least recently used one gives its place up */
+        uint64_t key;         /* of class and language, 0: unused */
+        unsigned n_half;      /* fates, twice: one may count half */
+        unsigned n_used_half; /* of them taken or typed */
+        unsigned n_asked;     /* since something was withheld first */
+        uint64_t used;        /* a count: the least recently used one gives its place up */
     } habits[SUPPRESS_HABITS];
     uint64_t n_used;
 };
@@ -54,8 +54,7 @@ struct verdict {
     unsigned n_shown, n_used; /* what it rests on */
 };
 
-void suppress_learn(struct suppress *s, uint64_t language, enum place_class place,
-                    enum fate fate);
+void suppress_learn(struct suppress *s, uint64_t language, enum place_class place, enum fate fate);
 /* Judges one automatic request. `cost_us` is how long a model is busy with one, smoothed; 0 where
  * that isn't known. */
 struct verdict suppress_judge(struct suppress *s, uint64_t language, enum place_class place,

@@ -212,7 +212,8 @@ static void inverse_of_any_edit_is_found(void **state)
     unsigned seed = (unsigned)time(NULL);
     print_message("seed %u\n", seed);
     srand(seed);
-    static const char *const texts[] = {"alpha beta", "x", "foo(bar, baz)", "two\nlines here", "ab"};
+    static const char *const texts[] = {"alpha beta", "x", "foo(bar, baz)", "two\nlines here",
+                                        "ab"};
     for (int round = 0; round < 300; round++) {
         struct bed *bed = start("some text to begin with\nand a second line\n");
         struct open_document *doc = documents_find(bed->documents, bed->doc);

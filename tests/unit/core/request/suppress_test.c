@@ -113,7 +113,8 @@ static void places_and_languages_are_told_apart(void **state)
     learn(&s, FATE_OVER, 60);
     assert_int_equal(n_withheld(&s, PLACE_COMMENT, C, SECOND, 40), 0);
     assert_int_equal(n_withheld(&s, PLACE_LINE_END, C + 1, SECOND, 40), 0);
-    for (uint64_t other = 10; other < 10 + 2 * SUPPRESS_HABITS; other++) { /* crowds the oldest out */
+    for (uint64_t other = 10; other < 10 + 2 * SUPPRESS_HABITS;
+         other++) { /* crowds the oldest out */
         suppress_learn(&s, other, PLACE_LINE_END, FATE_OVER);
     }
     assert_int_equal(n_withheld(&s, PLACE_LINE_END, C, SECOND, 40), 0);
