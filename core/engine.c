@@ -109,28 +109,6 @@ void engine_queue(struct engine *e, struct asked *a)
 
 /* -- answering -- */
 
-static void count_answer(struct engine *e, const struct asked *a, const struct answer *answer,
-                         uint64_t now_us)
-{
-    struct engine_stats *s = &e->stats;
-    if (answer->text.len == 0) {
-        s->n_empty += a->kind != QUESTION_UPDATE;
-        return;
-    }
-    if (a->kind == QUESTION_UPDATE) {
-        s->n_updates++;
-        return;
-    }
-    s->n_shown++;
-    s->n_shown_bytes += answer->text.len;
-    s->n_from_model += a->source == ANSWER_MODEL;
-    s->n_from_predictor += a->source == ANSWER_PREDICTOR;
-    histogram_add(&s->total, answer->total_us);
-    if (e->byte_us != 0) {
-        histogram_add(&s->own, now_us - e->byte_us);
-    }
-}
-
 static const char *outcome_of(const struct asked *a, const struct answer *answer,
                               const struct error *error)
 {
@@ -161,8 +139,7 @@ void engine_finish(struct engine *e, struct asked *a, struct fit_rest given, boo
     const char *outcome = outcome_of(a, &answer, error);
     bool is_same = a->kind == QUESTION_UPDATE && answer.text.len == 0; /* nothing more came */
     if (error == NULL) {
-        count_answer(e, a, &answer, now_us);
-        feedback_on_answer(e, a, &answer);
+        feedback_on_answer(e, a, &answer, now_us);
     } else if (is_same) {
         outcome = "";
     } else if (error->code != ERR_CANCELLED) {

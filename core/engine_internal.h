@@ -229,8 +229,9 @@ void feedback_init(struct engine *e);
 void feedback_release(struct engine *e);
 void feedback_on_edit(struct engine *e, const struct open_document *doc, const struct edit *edit);
 void feedback_on_close(struct engine *e, uint64_t document);
-/* The question is answered with `text`, which may be empty. */
-void feedback_on_answer(struct engine *e, const struct asked *a, const struct answer *answer);
+/* The question is answered, for the figures too; the text may be empty. */
+void feedback_on_answer(struct engine *e, const struct asked *a, const struct answer *answer,
+                        uint64_t now_us);
 /* Why an automatic question gets no answer here, whoever could give it; or NULL. */
 const char *feedback_refusal(struct engine *e, const struct asked *a);
 /* Whether no model is asked for it, since little of what was shown in such places was of use; the

@@ -61,9 +61,33 @@ void feedback_on_close(struct engine *e, uint64_t document)
     on_event(e, &event);
 }
 
-void feedback_on_answer(struct engine *e, const struct asked *a, const struct answer *answer)
+static void count_answer(struct engine *e, const struct asked *a, const struct answer *answer,
+                         uint64_t now_us)
+{
+    struct engine_stats *s = &e->stats;
+    if (answer->text.len == 0) {
+        s->n_empty += a->kind != QUESTION_UPDATE;
+        return;
+    }
+    if (a->kind == QUESTION_UPDATE) {
+        s->n_updates++;
+        return;
+    }
+    s->n_shown++;
+    s->n_shown_bytes += answer->text.len;
+    s->n_from_model += a->source == ANSWER_MODEL;
+    s->n_from_predictor += a->source == ANSWER_PREDICTOR;
+    histogram_add(&s->total, answer->total_us);
+    if (e->byte_us != 0) {
+        histogram_add(&s->own, now_us - e->byte_us);
+    }
+}
+
+void feedback_on_answer(struct engine *e, const struct asked *a, const struct answer *answer,
+                        uint64_t now_us)
 {
     struct shown *shown = &e->feedback.shown;
+    count_answer(e, a, answer, now_us);
     struct open_document *doc = documents_find(e->options.documents, a->document);
     if (doc == NULL || a->kind == QUESTION_CHAT) {
         return;

@@ -9,6 +9,7 @@
 #include "core/base/clock.h"
 #include "core/base/limits.h"
 #include "core/base/log.h"
+#include "lsp/later.h"
 #include "lsp/methods.h"
 #include "lsp/task.h"
 
@@ -72,6 +73,7 @@ void session_destroy(struct session *s)
     tasks_cancel_all(s);
     engine_destroy(s->engine); /* ends what is asked: each is answered */
     s->engine = NULL;
+    laters_release(s);
     upstream_destroy(s->upstream);
     predictor_destroy(s->predictor);
     rpc_destroy(s->rpc); /* lets the tasks go that wait for the editor */
