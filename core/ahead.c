@@ -110,13 +110,12 @@ static void set_out(struct engine *e, struct open_document *doc)
 {
     struct ahead *h = &e->ahead;
     struct asked end = at_the_end(h);
-    struct route r = route_find(e->options.upstream, h->settings, end.role,
-                                buf_str(&e->preferred[ROLE_INLINE]), leg_can_fill);
+    struct route r = supply_find(e, h->settings, end.role, STR(""), 0);
     if (r.state != ROUTE_READY || !has_slot(e, r.endpoint)) {
         return;
     }
     struct prompt_window w;
-    struct window_limits limits = leg_limits(&end, &r);
+    struct window_limits limits = leg_limits(e, &end, &r);
     prompt_window_take(&w, &end, doc, &limits, leg_model(&r));
     str line_after = str_sub(buf_str(&w.suffix), 0, str_find_char(buf_str(&w.suffix), '\n', 0));
     str line_before = str_after_last(buf_str(&w.prefix), '\n');

@@ -5,7 +5,7 @@
  *       takes off, its model is sent for, its text comes through the trimmer.
  * How   The flight is found by a key instead of a place: the hash of what is said and to whom, or
  *       the key that the question brings. The same question asked twice at a time is one flight,
- *       asked again later it is answered from the cache.
+ *       asked again later it is answered from the cache; a similar one may be too (reuse.c).
  * Rules An edit of the document ends no chat: whoever asked decides what the answer is worth then.
  */
 #include <stdio.h>
@@ -31,7 +31,11 @@ struct conversation *conversation_create(const struct chat *chat)
         buf_init(copies[i], PROMPT_MAX_BYTES);
         buf_append(copies[i], texts[i]);
     }
+    if (chat->identity.len > 0 && chat->like != NULL && chat->like->head != 0) {
+        c->like = xmemdup(chat->like, sizeof *chat->like);
+    }
     c->max_tokens = chat->max_tokens;
+    c->is_glance = chat->is_glance;
     c->is_recall = chat->is_recall;
     return c;
 }
@@ -45,13 +49,13 @@ void conversation_destroy(struct conversation *c)
     buf_release(&c->prompt);
     buf_release(&c->rewrites);
     buf_release(&c->identity);
+    xfree(c->like);
     xfree(c);
 }
 
 size_t engine_chat_room(const struct engine *e, str model, unsigned max_tokens)
 {
-    str wish = model.len > 0 ? model : buf_str(&e->preferred[ROLE_CHAT]);
-    struct route r = route_find(e->options.upstream, e->settings, ROLE_CHAT, wish, leg_can_fill);
+    struct route r = supply_find(e, e->settings, ROLE_CHAT, model, 0);
     const struct model_options *o = settings_model_options(e->settings, str_from(r.name));
     uint64_t n = o->n_ctx > 0                                   ? o->n_ctx
                  : r.state == ROUTE_READY && r.n_ctx > 0        ? r.n_ctx
@@ -119,6 +123,17 @@ static void do_without(struct engine *e, struct asked *a, const struct route *r)
     engine_fail_asked(e, a, &error);
 }
 
+/* Whether the question is answered from the store, or will be if that knows of it. */
+static bool board_recalled(struct engine *e, struct asked *a, const struct route *r,
+                           const struct store_key *kept_by)
+{
+    enum store_found found = recall(e, a, kept_by);
+    if (found == STORE_HIT) {
+        leg_recalled_chat(e, a, key_of(a, r));
+    }
+    return found != STORE_MISS;
+}
+
 static void refuse_recall(struct engine *e, struct asked *a)
 {
     trace_why(&e->trace, a->trace, "nothing is known of it yet");
@@ -131,7 +146,9 @@ void converse(struct engine *e, struct asked *a)
     const struct conversation *c = a->chat;
     struct route r = {.state = ROUTE_NONE};
     bool is_by_key = c->identity.len > 0 && !a->is_again;
-    if (is_by_key && board(e, a, key_of(a, &r), &r)) {
+    struct store_key kept_by = recall_key_of_chat(e, a, &r);
+    if (is_by_key && (board(e, a, key_of(a, &r), &r) || board_recalled(e, a, &r, &kept_by) ||
+                      reuse_board(e, a))) {
         return;
     }
     if (c->is_recall) {
@@ -147,11 +164,13 @@ void converse(struct engine *e, struct asked *a)
         return;
     }
     uint64_t key = key_of(a, &r);
+    kept_by = recall_key_of_chat(e, a, &r);
     struct error why;
-    if (!a->is_again && !is_by_key && board(e, a, key, &r)) {
+    if (!a->is_again && !is_by_key &&
+        (board(e, a, key, &r) || board_recalled(e, a, &r, &kept_by))) {
         return;
     }
-    if (!leg_start_chat(e, a, &r, key, &why)) {
+    if (!leg_start_chat(e, a, &r, key, &kept_by, &why)) {
         engine_fail_asked(e, a, &why);
     }
 }
@@ -164,6 +183,10 @@ void converse_consider(struct engine *e, struct asked *a, uint64_t now_us)
         histogram_add(&e->stats.first, now_us - a->asked_us);
     }
     if (view.has_landed) {
+        bool is_own = a->chat->like != NULL && a->boarded != BOARDED_SIMILAR;
+        if (is_own && view.is_complete && view.text.len > 0) {
+            reuse_learn(e, a, key_of(a, NULL)); /* by its identity, whoever answered */
+        }
         engine_finish(e, a, (struct fit_rest){.text = view.text}, !view.is_complete, NULL);
     } else if (now_us >= a->hard_us) {
         struct error error;

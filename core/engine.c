@@ -19,8 +19,6 @@
 #define INLINE_HARD_US  SEC_TO_US(5)
 #define CHAT_HARD_US    SEC_TO_US(900) /* a load from a slow disk, and a long answer on a CPU */
 #define CACHE_MAX_BYTES (8u * MIB)
-#define MODEL_SURE      1u /* the keys of the predictor's flights */
-#define MODEL_FAIR      2u
 
 /* -- questions -- */
 
@@ -42,6 +40,8 @@ static void asked_free(struct engine *e, struct asked *a)
     buf_release(&a->standby);
     conversation_destroy(a->chat);
     settings_unref(a->settings);
+    recall_forget(e, a);
+    buf_release(&a->recollection.text);
     xfree(a);
 }
 
@@ -86,8 +86,17 @@ static void engine_turn(void *user)
         }
     }
     xfree(ids);
+    lanes_tick(e, now_us);
     engine_note_busy(e);
     engine_arm(e);
+}
+
+void engine_post(struct engine *e)
+{
+    if (!e->tether->is_posted) {
+        e->tether->is_posted = true;
+        loop_post(e->options.loop, engine_turn, e->tether);
+    }
 }
 
 void engine_queue(struct engine *e, struct asked *a)
@@ -101,10 +110,7 @@ void engine_queue(struct engine *e, struct asked *a)
         e->queue = xrealloc(e->queue, e->cap_queue * sizeof(*e->queue));
     }
     e->queue[e->n_queue++] = a->id;
-    if (!e->tether->is_posted) {
-        e->tether->is_posted = true;
-        loop_post(e->options.loop, engine_turn, e->tether);
-    }
+    engine_post(e);
 }
 
 /* -- answering -- */
@@ -128,6 +134,7 @@ void engine_finish(struct engine *e, struct asked *a, struct fit_rest given, boo
                             .boarded = a->boarded,
                             .n_read = a->n_read,
                             .may_grow = a->may_grow,
+                            .likeness = a->chat != NULL ? a->chat->likeness : 0,
                             .is_cut = is_cut,
                             .first_us = a->first_us ? a->first_us - a->asked_us : 0,
                             .total_us = now_us - a->asked_us,
@@ -239,8 +246,26 @@ static bool must_hold(struct engine *e, struct asked *a)
     return true;
 }
 
-/* Takes off to the model, if one is there. */
-static void depart(struct engine *e, struct asked *a)
+/* No flight of this run has the text: the store may, else the model is asked. */
+static void depart_anew(struct engine *e, struct asked *a, const struct open_document *doc,
+                        const struct route *r, const struct prompt_window *w)
+{
+    struct store_key key = recall_key_of_fill(e, a, r, w);
+    enum store_found found = recall(e, a, &key);
+    if (found == STORE_HIT) {
+        leg_recalled(e, a, doc, r, w);
+    } else if (found == STORE_MISS && must_hold(e, a)) {
+        trace_why(&e->trace, a->trace, "waits for the next key");
+    } else if (found == STORE_MISS && feedback_withholds(e, a, doc)) {
+        a->state = ASKED_REFUSED;
+        engine_queue(e, a);
+    } else if (found == STORE_MISS && !leg_start(e, a, doc, r, w, &key) && !stand_in(e, a)) {
+        a->state = ASKED_REFUSED;
+        engine_queue(e, a);
+    }
+}
+
+void engine_depart(struct engine *e, struct asked *a)
 {
     if (a->kind == QUESTION_CHAT) {
         converse(e, a);
@@ -261,7 +286,7 @@ static void depart(struct engine *e, struct asked *a)
     uint64_t model = leg_model(&r);
     struct boarding place = engine_place(a, doc, model);
     struct prompt_window w;
-    struct window_limits limits = leg_limits(a, &r);
+    struct window_limits limits = leg_limits(e, a, &r);
     prompt_window_take(&w, a, doc, &limits, model);
     if (!a->is_again && !e->options.off.cache) {
         a->boarded =
@@ -273,13 +298,8 @@ static void depart(struct engine *e, struct asked *a)
         memcpy(a->model_name, r.name, sizeof(a->model_name));
         trace_why(&e->trace, a->trace, "cached: flight %llu", (unsigned long long)a->flight);
         engine_queue(e, a);
-    } else if (feedback_withholds(e, a, doc)) {
-        a->state = ASKED_REFUSED;
-        engine_queue(e, a);
-    } else if (must_hold(e, a)) {
-        trace_why(&e->trace, a->trace, "waits for the next key");
     } else {
-        leg_start(e, a, doc, &r, &w);
+        depart_anew(e, a, doc, &r, &w);
     }
     prompt_window_release(&w);
 }
@@ -301,83 +321,15 @@ bool engine_board(struct engine *e, struct asked *a, const struct open_document 
     (void)snprintf(a->model_name, sizeof(a->model_name), "%s", name);
     trace_why(&e->trace, a->trace, "boarded flight %llu%s", (unsigned long long)a->flight,
               boarded == BOARDED_LANDED ? ", landed" : "");
+    lane_on_boarded(e, a);
     engine_queue(e, a);
-    return true;
-}
-
-static void on_scout_text(uint64_t exchange, str utf8, void *user)
-{
-    (void)exchange;
-    (void)user;
-    struct engine *e = user;
-    for (struct asked *a = e->asked; a != NULL; a = a->hh.next) {
-        if (a->scout == exchange) {
-            buf_append(&a->standby, utf8);
-        }
-    }
-}
-
-static void on_scout_done(uint64_t exchange, const struct generate_end *end, double confidence,
-                          const struct error *error, void *user)
-{
-    (void)end;
-    struct engine *e = user;
-    struct asked *a = e->asked;
-    while (a != NULL && a->scout != exchange) {
-        a = a->hh.next;
-    }
-    if (a == NULL) {
-        return;
-    }
-    a->scout = 0;
-    a->confidence = error == NULL ? confidence : 0.0;
-    struct open_document *doc = document_of(e, a);
-    if (doc != NULL && a->state == ASKED_SCOUTING && !a->is_explicit && a->standby.len > 0 &&
-        a->confidence >= PREDICTOR_SURE) {
-        trace_why(&e->trace, a->trace, "built-in predictor, %.0f %% sure", a->confidence * 100.0);
-        leg_embedded(e, a, doc, MODEL_SURE);
-        engine_queue(e, a);
-    } else if (a->state == ASKED_SCOUTING) {
-        depart(e, a);
-    }
-    engine_arm(e);
-}
-
-/* Asks the predictor first; false where it isn't there. */
-static bool send_scout(struct engine *e, struct asked *a, const struct open_document *doc)
-{
-    const struct endpoint *own = NULL;
-    for (size_t i = 0; i < upstream_count(e->options.upstream); i++) {
-        const struct endpoint *ep = upstream_endpoint(e->options.upstream, i);
-        own = (ep->ops->capabilities & PROVIDER_IN_PROCESS) ? ep : own;
-    }
-    if (own == NULL || e->options.off.predictor) {
-        return false;
-    }
-    struct prompt_window w;
-    struct window_limits limits = WINDOW_LIMITS_WIDE;
-    prompt_window_take(&w, a, doc, &limits, MODEL_FAIR);
-    struct prediction_place place = {.document = a->document,
-                                     .before = buf_str(&w.prefix),
-                                     .after = buf_str(&w.suffix),
-                                     .max_lines = a->is_multiline ? 8 : 1};
-    struct exchange_spec spec = {.endpoint = own->id,
-                                 .generate = {.slot = -1, .temperature = -1},
-                                 .place = &place,
-                                 .first_token_us = CLOCK_NEVER,
-                                 .total_us = CLOCK_NEVER};
-    struct exchange_sink sink = {.on_text = on_scout_text, .on_done = on_scout_done, .user = e};
-    a->state = ASKED_SCOUTING;
-    a->scout = exchange_start(e->options.upstream, &spec, &sink);
-    prompt_window_release(&w);
     return true;
 }
 
 /* Boards, or sends the scout, or takes off. */
 static void begin(struct engine *e, struct asked *a, const struct open_document *doc)
 {
-    struct route r =
-        route_find(e->options.upstream, a->settings, a->role, buf_str(&a->wish), leg_can_fill);
+    struct route r = supply_find(e, a->settings, a->role, buf_str(&a->wish), a->avoid);
     bool is_ready = r.state == ROUTE_READY;
     if (!a->is_again && is_ready && engine_board(e, a, doc, leg_model(&r), ANSWER_MODEL, r.name)) {
         return;
@@ -388,8 +340,8 @@ static void begin(struct engine *e, struct asked *a, const struct open_document 
         return;
     }
     bool skips_scout = a->is_again && is_ready; /* something else is wanted, and a model can come */
-    if (skips_scout || !r.allows_embedded || !send_scout(e, a, doc)) {
-        depart(e, a);
+    if (skips_scout || !r.allows_embedded || !scout_send(e, a, doc)) {
+        engine_depart(e, a);
     }
 }
 
@@ -414,7 +366,7 @@ static void consider_riding(struct engine *e, struct asked *a, uint64_t now_us)
                   (unsigned long long)a->flight);
         flights_leave(e->flights, a->id, false, now_us);
         a->boarded = BOARDED_NONE;
-        depart(e, a);
+        engine_depart(e, a);
         return;
     }
     if (view.text.len > 0 && a->first_us == 0) {
@@ -435,7 +387,7 @@ static void consider_riding(struct engine *e, struct asked *a, uint64_t now_us)
         flights_leave(e->flights, a->id, false, now_us);
         a->boarded = BOARDED_NONE;
         a->is_again = true;
-        depart(e, a);
+        engine_depart(e, a);
     } else if (view.has_landed) {
         trace_why(&e->trace, a->trace, "%s has nothing to add here",
                   a->source == ANSWER_PREDICTOR ? "the predictor" : "the model");
@@ -477,7 +429,7 @@ static void consider_holding(struct engine *e, struct asked *a, uint64_t now_us)
     if (now_us >= a->hard_us) {
         finish_silent(e, a);
     } else if (now_us >= a->hold_us) {
-        depart(e, a);
+        engine_depart(e, a);
     }
 }
 
@@ -485,6 +437,11 @@ static void consider(struct engine *e, struct asked *a, uint64_t now_us)
 {
     switch (a->state) {
     case ASKED_SCOUTING:
+        break;
+    case ASKED_RECALLING:
+        if (a->recollection.lookup == 0) {
+            engine_depart(e, a);
+        }
         break;
     case ASKED_HOLDING:
         consider_holding(e, a, now_us);
@@ -504,9 +461,11 @@ static void consider(struct engine *e, struct asked *a, uint64_t now_us)
     case ASKED_REFUSED:
         finish_silent(e, a);
         break;
-    case ASKED_FAILED:
-        engine_finish(e, a, (struct fit_rest){.text = STR("")}, false, &a->failure);
+    case ASKED_FAILED: {
+        struct error failure = a->failure; /* outlives the question */
+        engine_finish(e, a, (struct fit_rest){.text = STR("")}, false, &failure);
         break;
+    }
     case ASKED_CANCELLED:
         finish_cancelled(e, a);
         break;
@@ -526,17 +485,37 @@ void engine_look(struct engine *e, uint64_t flight)
     }
 }
 
-void engine_fail(struct engine *e, uint64_t flight, const struct error *error)
+/* Whether the question takes off to another endpoint instead: nobody has seen text of this one. */
+static bool fail_over(struct engine *e, struct asked *a, uint64_t endpoint)
+{
+    bool is_first = a->avoid == 0;
+    if (!is_first || a->first_us != 0 || clock_now_us() >= a->hard_us) {
+        return false;
+    }
+    struct route r = supply_find(e, a->settings, a->role, buf_str(&a->wish), endpoint);
+    if (r.state != ROUTE_READY) {
+        return false;
+    }
+    a->avoid = endpoint;
+    a->boarded = BOARDED_NONE;
+    e->stats.n_failed_over++;
+    trace_why(&e->trace, a->trace, "asking %s instead", r.name);
+    engine_depart(e, a);
+    return true;
+}
+
+void engine_fail(struct engine *e, uint64_t flight, uint64_t endpoint, const struct error *error)
 {
     uint64_t riders[64];
     size_t n = flights_riders(e->flights, flight, riders, 64);
+    flights_drop(e->flights, flight); /* nobody boards it again */
     for (size_t i = 0; i < n && i < 64; i++) {
         struct asked *a = engine_find(e, riders[i]);
         if (a == NULL || a->state == ASKED_CANCELLED) {
             continue;
         }
         trace_why(&e->trace, a->trace, "%s", error->msg);
-        if (!stand_in(e, a)) {
+        if (!fail_over(e, a, endpoint) && !stand_in(e, a)) {
             engine_finish(e, a, (struct fit_rest){.text = STR("")}, false,
                           a->is_explicit ? error : NULL);
         }
@@ -562,6 +541,7 @@ static void on_timer(void *user)
     ahead_tick(e, now_us);
     lessons_tick(e, now_us);
     flights_tick(e->flights, now_us);
+    lanes_tick(e, now_us);
     engine_note_busy(e);
     engine_arm(e);
 }
@@ -575,6 +555,8 @@ void engine_arm(struct engine *e)
         at_us = own_us < at_us ? own_us : at_us;
     }
     at_us = e->ahead.due_us < at_us ? e->ahead.due_us : at_us;
+    uint64_t lane_us = lanes_next_us(e);
+    at_us = lane_us < at_us ? lane_us : at_us;
     uint64_t lesson_us = lessons_next_us(e);
     loop_timer_set(e->timer, lesson_us < at_us ? lesson_us : at_us);
 }
@@ -605,6 +587,9 @@ static void on_document(const struct open_document *doc, const struct edit *edit
     ahead_forget(e, doc->id);
     if (edit != NULL) {
         feedback_on_edit(e, doc, edit);
+        if (!doc->is_excluded) {
+            supply_reach_out(e);
+        }
         rhythm_on_edit(e, doc->id, edit, now_us);
         flights_on_edit(e->flights, doc, edit, now_us);
         if (lesson_on_edit(e, doc->id, now_us)) {
@@ -630,6 +615,7 @@ static struct asked *asked_create(struct engine *e, const struct question *q,
 {
     struct asked *a = xcalloc(1, sizeof(*a));
     a->id = ++e->last_id;
+    a->engine = e;
     a->kind = q->kind;
     a->document = q->document;
     a->cursor = q->cursor;
@@ -658,8 +644,9 @@ static struct asked *asked_create(struct engine *e, const struct question *q,
     buf_init(&a->selected, WINDOW_MAX_BYTES);
     buf_init(&a->wish, KIB);
     buf_init(&a->standby, FLIGHT_MAX_TEXT_BYTES);
+    buf_init(&a->recollection.text, FLIGHT_MAX_TEXT_BYTES);
     buf_append(&a->selected, q->selected);
-    buf_append(&a->wish, q->model.len > 0 ? q->model : buf_str(&e->preferred[a->role]));
+    buf_append(&a->wish, q->model);
     HASH_ADD(hh, e->asked, id, sizeof(a->id), a);
     return a;
 }
@@ -733,6 +720,7 @@ struct engine *engine_create(const struct engine_options *options)
                                  .on_abort = leg_abort,
                                  .user = e};
     e->flights = flights_create(&fo);
+    reuse_init(e);
     e->timer = loop_timer_create(options->loop, on_timer, e);
     for (size_t i = 0; i < N_ROLES; i++) {
         buf_init(&e->preferred[i], KIB);
@@ -741,6 +729,7 @@ struct engine *engine_create(const struct engine_options *options)
     e->tether->engine = e;
     ahead_init(e);
     feedback_init(e);
+    lanes_init(e);
     documents_observe(options->documents, on_document, e);
     return e;
 }
@@ -757,7 +746,9 @@ void engine_destroy(struct engine *e)
         finish_cancelled(e, a);
     }
     legs_release(e);
+    lanes_release(e);
     flights_destroy(e->flights);
+    reuse_release(e);
     lessons_release(e);
     ahead_release(e);
     feedback_release(e);
@@ -780,6 +771,7 @@ void engine_configure(struct engine *e, struct settings *s)
     e->settings = settings_ref(s);
     settings_unref(old);
     flights_configure(e->flights, s->cache_entries, s->cache_ttl_us);
+    reuse_configure(e);
     engine_on_upstream(e);
 }
 
@@ -808,7 +800,7 @@ void engine_on_upstream(struct engine *e)
     HASH_ITER(hh, e->asked, a, next)
     {
         if (a->state == ASKED_WAITING) {
-            depart(e, a);
+            engine_depart(e, a);
         }
     }
     engine_arm(e);
@@ -817,7 +809,7 @@ void engine_on_upstream(struct engine *e)
 
 void engine_note_busy(struct engine *e)
 {
-    bool is_busy = e->legs != NULL;
+    bool is_busy = e->legs != NULL || e->lanes.waiting != NULL;
     if (is_busy != e->was_busy) {
         e->was_busy = is_busy;
         notify(e);
@@ -825,37 +817,6 @@ void engine_note_busy(struct engine *e)
 }
 
 /* -- what people ask about it -- */
-
-struct engine_status engine_status(struct engine *e)
-{
-    e->shown_route = route_find(e->options.upstream, e->settings, ROLE_INLINE,
-                                buf_str(&e->preferred[ROLE_INLINE]), leg_can_fill);
-    const struct route *r = &e->shown_route;
-    struct engine_status s = {.is_busy = e->legs != NULL,
-                              .loading = r->state == ROUTE_LOADING ? r->loading : -1.0,
-                              .message = str_from(r->message),
-                              .why = str_from(e->last_why),
-                              .model = str_from(r->name)};
-    const struct endpoint *ep = upstream_find(e->options.upstream, r->endpoint);
-    s.endpoint = ep != NULL ? ep->name : STR("embedded");
-    switch (r->state) {
-    case ROUTE_READY:
-        s.mood = MOOD_NORMAL;
-        break;
-    case ROUTE_LOADING:
-        s.mood = r->is_idle ? MOOD_NORMAL : MOOD_LOADING;
-        break;
-    case ROUTE_NONE:
-        s.mood = r->wants_embedded ? MOOD_NORMAL : MOOD_WARNING;
-        s.model = r->allows_embedded ? STR("embedded") : STR("");
-        break;
-    }
-    if (!e->settings->inline_enabled) {
-        s.mood = MOOD_INACTIVE;
-        s.message = STR("completions are off (inline.enabled); actions aren't");
-    }
-    return s;
-}
 
 const struct engine_stats *engine_stats(const struct engine *e)
 {
@@ -875,4 +836,6 @@ struct flights_stats engine_flights(const struct engine *e)
 void engine_clear_cache(struct engine *e)
 {
     flights_clear_cache(e->flights);
+    store_clear(e->options.store);
+    similar_clear(e->reuse.similar);
 }

@@ -13,6 +13,9 @@
 #include "core/predict/predict.h"
 #include "core/request/flight.h"
 #include "core/request/suppress.h"
+#include "core/request/queue.h"
+#include "core/request/similar.h"
+#include "core/request/store.h"
 #include "core/request/trace.h"
 #include "core/settings/settings.h"
 #include "core/upstream/upstream.h"
@@ -42,6 +45,10 @@ struct chat {
     /* What makes two questions the same where that is less than their prompt, whichever model
      * answers: a symbol and its definition, say. Empty: the prompt and the model. */
     str identity;
+    /* With an identity: what it is about, so that the answer to a similar question may serve (see
+     * answer.boarded). NULL, or a head of 0: only that to the same one. */
+    const struct likeness *like;
+    bool is_glance;   /* shown in passing: says nothing about what was shown before */
     bool is_recall;   /* only what is known already: silence instead of asking a model */
     const char *kind; /* the word for the trace: "explain", "fix", ...; a static string */
 };
@@ -69,6 +76,7 @@ struct answer {       /* borrowed for the call of on_done */
     str model;            /* "endpoint/model" that wrote it */
     size_t n_read;        /* what a QUESTION_UPDATE goes on from */
     bool may_grow;        /* more of it is on the way: worth a QUESTION_UPDATE */
+    double likeness;      /* BOARDED_SIMILAR: of its code and this question's, from 0 to 1 */
     bool is_cut;          /* of a chat: the answer broke off at a limit or went round in circles */
     str why;              /* one line, for people */
     uint64_t first_us;    /* from the question to the first byte of text, 0 where none came */
@@ -90,13 +98,17 @@ struct sink {
  * program that serves people has them all. */
 struct engine_switches {
     bool riding;    /* each question asks the model, or the cache, for itself */
-    bool cache;     /* what was answered for the same window isn't found again */
+    bool cache;     /* what was answered for the same window isn't found again, nor kept */
     bool predictor; /* it is never asked */
     bool hold;      /* a take-off doesn't wait for the next key after a deletion */
     bool fill;      /* a flight ends at its second line, blank or not */
     bool ahead;     /* a text that is nearly used up isn't continued before somebody asks */
     bool keep;      /* what was shown of a flight goes with it where it is aborted */
     bool suppress;  /* models are asked after an undo or a paste, and where nothing is ever taken */
+    bool queue;     /* every exchange starts at once, however many are under way */
+    bool pin;       /* where a server has slots, it chooses the one for each exchange */
+    bool head;      /* the window's start moves with each key, so that no prompt begins as the last
+                     * one did */
 };
 
 struct engine_options {
@@ -105,6 +117,7 @@ struct engine_options {
     struct upstream *upstream;
     struct predictor *predictor;
     struct settings *settings; /* takes a reference of its own */
+    struct store *store;       /* where answers are kept beyond this process; NULL: nowhere */
     /* What people are told has changed: busy, model, loading, message. Not from inside a call. */
     void (*on_status)(void *user);
     void *user;
@@ -151,6 +164,7 @@ struct engine_stats {
     uint64_t n_questions, n_shown, n_empty, n_superseded, n_cancelled, n_failed;
     uint64_t n_from_model, n_from_predictor, n_suppressed;
     uint64_t n_after_undo, n_after_paste, n_withheld; /* of the suppressed; withheld: no model */
+    uint64_t n_failed_over; /* questions that a second endpoint was asked after the first failed */
     uint64_t n_accepted, n_accepted_bytes, n_shown_bytes;
     uint64_t n_fates[N_FATES];        /* of what was shown, as far as known */
     uint64_t n_seen;                  /* answers that the editor said it shows */
@@ -158,11 +172,25 @@ struct engine_stats {
     uint64_t n_held;                  /* take-offs that waited for the next key */
     uint64_t n_held_off;              /* of them those that it made unnecessary */
     uint64_t n_ahead, n_ahead_wanted; /* texts continued before somebody asked; that were read on */
+    uint64_t n_waited;                /* exchanges that a place had to become free for */
     struct histogram first, total, own; /* own: from the byte that completes a unit to on_done */
+    struct histogram waited;            /* for a place, of those */
 };
 const struct engine_stats *engine_stats(const struct engine *e);
 struct trace *engine_trace(struct engine *e);
 struct flights_stats engine_flights(const struct engine *e);
+struct queue_stats engine_lanes(const struct engine *e);
+/* How many exchanges with an endpoint are started at a time by now; 0: there was none yet. */
+unsigned engine_places(const struct engine *e, uint64_t endpoint);
+/* In memory and in the store. */
 void engine_clear_cache(struct engine *e);
+struct similar_stats {
+    bool is_on, is_adaptive;
+    double threshold;               /* the present one */
+    size_t n_entries;               /* answers that may serve */
+    uint64_t n_hits;                /* served to a similar question */
+    uint64_t n_accepted, n_refused; /* of these, as far as is known: let stand, asked again */
+};
+struct similar_stats engine_similar(const struct engine *e);
 
 #endif

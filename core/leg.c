@@ -15,13 +15,9 @@
 #include "core/prompt/redact.h"
 #include "core/prompt/template.h"
 
-#define FIRST_TOKEN_US                                                                             \
-    SEC_TO_US(30) /* a slow machine reads a long prompt; the rider waits less                      \
-                   */
-#define TOTAL_US            SEC_TO_US(90)
-#define CHAT_FIRST_TOKEN_US SEC_TO_US(180) /* a CPU reads a long prompt */
-#define CHAT_TOTAL_US       SEC_TO_US(600)
 #define CHAT_MAX_SAME       12u
+#define READ_WITHIN_US      SEC_TO_US(1) /* longer than that nobody waits for a suggestion */
+#define WINDOW_MIN_PREFIX   512u
 #define LINE_MAX_LINES      2u /* one unit past what is shown; blank ones don't count */
 #define BLOCK_MAX_LINES     24u
 #define MAX_RIDERS          64u
@@ -91,10 +87,21 @@ static bool renders_itself(const struct route *r, const struct model_options *o)
            (str_eq(o->fim, STR("auto")) || str_eq(o->fim, STR("infill")) || o->fim.len == 0);
 }
 
-struct window_limits leg_limits(const struct asked *a, const struct route *r)
+struct window_limits leg_limits(const struct engine *e, const struct asked *a,
+                                const struct route *r)
 {
     const struct model_options *o = settings_model_options(a->settings, str_from(r->name));
-    return renders_itself(r, o) ? WINDOW_LIMITS_INIT : WINDOW_LIMITS_WIDE;
+    struct window_limits limits = renders_itself(r, o) ? WINDOW_LIMITS_INIT : WINDOW_LIMITS_WIDE;
+    size_t can_read =
+        upstream_prompt_bytes(e->options.upstream, r->endpoint, r->model, READ_WITHIN_US);
+    /* By halves, so that the window's edges stay where they are while the measured speed wavers. */
+    while (limits.prefix_bytes + limits.suffix_bytes > can_read &&
+           limits.prefix_bytes > WINDOW_MIN_PREFIX) {
+        limits.prefix_bytes /= 2;
+        limits.suffix_bytes /= 2;
+    }
+    limits.is_sliding = e->options.off.head;
+    return limits;
 }
 
 static const struct template_family *family_of(const struct route *r, const struct model_options *o)
@@ -124,6 +131,7 @@ struct outgoing {
     const struct template_family *family; /* NULL: the server renders */
     str stops[16];
     struct generate generate;
+    size_t n_redacted; /* secrets that were blanked */
 };
 
 static void copy_window(struct outgoing *out, const struct prompt_window *w)
@@ -171,8 +179,9 @@ static void outgoing_fill(struct outgoing *out, const struct asked *a, const str
     const struct model_options *o = settings_model_options(a->settings, str_from(r->name));
     copy_window(out, w);
     if (r->is_remote && a->settings->privacy_redact) {
-        size_t n = redact_outgoing(out);
-        log_info(LOG_ENGINE, "question=%llu redacted=%zu", (unsigned long long)a->id, n);
+        out->n_redacted = redact_outgoing(out);
+        log_info(LOG_ENGINE, "question=%llu redacted=%zu", (unsigned long long)a->id,
+                 out->n_redacted);
     }
     struct generate *g = &out->generate;
     out->family = renders_itself(r, o) ? NULL : family_of(r, o);
@@ -207,8 +216,7 @@ static void outgoing_release(struct outgoing *out)
 
 /* -- what comes back -- */
 
-/* Says to everybody aboard why the text ends where it does. */
-static void note_riders(struct engine *e, uint64_t flight, const char *why)
+void leg_note_riders(struct engine *e, uint64_t flight, const char *why)
 {
     uint64_t riders[MAX_RIDERS];
     size_t n = flights_riders(e->flights, flight, riders, MAX_RIDERS);
@@ -229,15 +237,22 @@ static bool is_whole(struct engine *e, const struct leg *leg, enum finish_reason
         return reason != FINISH_NONE;
     }
     if (ended != TRIM_FINISHED && ended != TRIM_CONTROL_TOKEN) {
-        note_riders(e, leg->flight, trim_end_reason(ended));
+        leg_note_riders(e, leg->flight, trim_end_reason(ended));
     } else if (reason == FINISH_LENGTH) {
-        note_riders(e, leg->flight, "cut off at the most tokens that were asked for");
+        leg_note_riders(e, leg->flight, "cut off at the most tokens that were asked for");
     } else if (reason == FINISH_NONE) {
-        note_riders(e, leg->flight, "the stream broke off");
+        leg_note_riders(e, leg->flight, "the stream broke off");
     } else {
         return true;
     }
     return false;
+}
+
+void leg_discard(struct leg *leg)
+{
+    trim_destroy(leg->trim);
+    buf_release(&leg->clean);
+    xfree(leg);
 }
 
 static void leg_free(struct engine *e, struct leg *leg)
@@ -246,9 +261,8 @@ static void leg_free(struct engine *e, struct leg *leg)
     if (!leg->is_chat) {
         rhythm_on_end(e, clock_now_us() - leg->began_us);
     }
-    trim_destroy(leg->trim);
-    buf_release(&leg->clean);
-    xfree(leg);
+    lane_left(e, leg);
+    leg_discard(leg);
 }
 
 static struct leg *leg_find(struct engine *e, uint64_t exchange)
@@ -289,6 +303,17 @@ static bool feed(struct engine *e, struct leg *leg, size_t n_before)
     return n_enough == 0;
 }
 
+/* Nothing more will come. Frees the leg. */
+static void leg_land(struct engine *e, struct leg *leg, bool is_complete, uint64_t now_us)
+{
+    if (is_complete) {
+        recall_keep(e, leg);
+    }
+    uint64_t flight = leg->flight;
+    leg_free(e, leg);
+    flights_land(e->flights, flight, is_complete, now_us);
+}
+
 static void on_text(uint64_t exchange, str utf8, void *user)
 {
     struct engine *e = user;
@@ -300,6 +325,7 @@ static void on_text(uint64_t exchange, str utf8, void *user)
     if (!leg->has_begun && !leg->is_chat) {
         rhythm_on_first(e, e->byte_us - leg->began_us);
     }
+    lane_on_text(e, leg);
     leg->has_begun = true;
     size_t n_before = leg->clean.len;
     trim_feed(leg->trim, utf8, &leg->clean);
@@ -313,9 +339,7 @@ static void on_text(uint64_t exchange, str utf8, void *user)
             flights_note_cut(e->flights, flight);
         }
         exchange_cancel(e->options.upstream, exchange);
-        bool is_complete = is_whole(e, leg, FINISH_STOP);
-        leg_free(e, leg);
-        flights_land(e->flights, flight, is_complete, e->byte_us);
+        leg_land(e, leg, is_whole(e, leg, FINISH_STOP), e->byte_us);
     }
     engine_look(e, flight);
     e->byte_us = 0;
@@ -337,9 +361,9 @@ static void on_done(uint64_t exchange, const struct generate_end *end, double co
         /* Not the message: a server may quote the prompt in it. */
         log_info(LOG_FLIGHT, "flight=%llu failed: %s %d", (unsigned long long)flight,
                  err_name(error->code), error->detail);
+        uint64_t endpoint = leg->endpoint;
         leg_free(e, leg);
-        engine_fail(e, flight, error);
-        flights_drop(e->flights, flight);
+        engine_fail(e, flight, endpoint, error);
     } else {
         e->byte_us = now_us;
         bool is_cut = end->reason != FINISH_STOP;
@@ -350,8 +374,7 @@ static void on_done(uint64_t exchange, const struct generate_end *end, double co
         if (!leg->is_chat && end->reason == FINISH_LENGTH) {
             flights_note_cut(e->flights, flight);
         }
-        leg_free(e, leg);
-        flights_land(e->flights, flight, is_complete, now_us);
+        leg_land(e, leg, is_complete, now_us);
         engine_look(e, flight);
         e->byte_us = 0;
     }
@@ -402,21 +425,46 @@ static uint64_t take_off(struct engine *e, struct asked *a, const struct open_do
     return flights_take_off(e->flights, &spec, a->id, now_us);
 }
 
-/* The exchange of a flight that has just taken off for `a`. Takes `trim`. */
-static void leg_begin(struct engine *e, const struct asked *a, const struct route *r,
-                      uint64_t flight, struct trim *trim, const struct exchange_spec *spec)
+void leg_depart(struct engine *e, struct leg *leg, const struct exchange_spec *spec)
 {
     struct exchange_sink sink = {.on_text = on_text, .on_done = on_done, .user = e};
+    leg->began_us = clock_now_us();
+    leg->exchange = exchange_start(e->options.upstream, spec, &sink);
+    HASH_ADD(hh, e->legs, exchange, sizeof(leg->exchange), leg);
+}
+
+/* Nobody stands behind a question without an id: it asks for what may be wanted next. */
+static enum queue_class class_of(const struct asked *a)
+{
+    if (a->kind == QUESTION_CHAT) {
+        return QUEUE_ASKED;
+    }
+    return a->id == 0 ? QUEUE_BACKGROUND : QUEUE_TYPING;
+}
+
+/* The exchange of a flight that has just taken off for `a`. Takes `trim`. What comes is kept by
+ * `kept_by`, where that isn't NULL. */
+static void leg_begin(struct engine *e, const struct asked *a, const struct route *r,
+                      uint64_t flight, struct trim *trim, const struct exchange_spec *spec,
+                      const struct store_key *kept_by)
+{
     struct leg *leg = xcalloc(1, sizeof(*leg));
     leg->trim = trim;
     leg->is_chat = a->kind == QUESTION_CHAT;
+    leg->is_multiline = a->is_multiline || leg->is_chat;
+    leg->is_kept = kept_by != NULL;
+    if (leg->is_kept) {
+        leg->key = *kept_by;
+    }
+    leg->endpoint = r->endpoint;
+    leg->class = class_of(a);
+    leg->document = leg->is_chat ? 0 : a->document;
+    leg->pace = hash_mix(leg_model(r), leg->class);
     leg->max_lines = counts_lines(e, a) ? LINE_MAX_LINES : 0;
     buf_init(&leg->clean, FLIGHT_MAX_TEXT_BYTES);
-    leg->began_us = clock_now_us();
     memcpy(leg->name, r->name, sizeof(leg->name));
     leg->flight = flight;
-    leg->exchange = exchange_start(e->options.upstream, spec, &sink);
-    HASH_ADD(hh, e->legs, exchange, sizeof(leg->exchange), leg);
+    lane_enter(e, leg, spec);
 }
 
 static void ride(struct asked *a, const struct route *r, uint64_t flight)
@@ -427,29 +475,35 @@ static void ride(struct asked *a, const struct route *r, uint64_t flight)
     memcpy(a->model_name, r->name, sizeof(a->model_name));
 }
 
-static struct exchange_spec exchange_of(const struct route *r, const struct outgoing *out,
-                                        uint64_t now_us)
+/* How long it may take is learned from how long such calls take. */
+static struct exchange_spec exchange_of(const struct asked *a, const struct route *r,
+                                        const struct outgoing *out)
 {
     return (struct exchange_spec){.endpoint = r->endpoint,
+                                  .kind = a->is_explicit ? EXCHANGE_ASKED : EXCHANGE_TYPING,
                                   .generate = out->generate,
-                                  .first_token_us = now_us + FIRST_TOKEN_US,
-                                  .total_us = now_us + TOTAL_US};
+                                  .first_token_us = EXCHANGE_AUTO,
+                                  .total_us = EXCHANGE_AUTO};
 }
 
-void leg_start(struct engine *e, struct asked *a, const struct open_document *doc,
-               const struct route *r, const struct prompt_window *w)
+bool leg_start(struct engine *e, struct asked *a, const struct open_document *doc,
+               const struct route *r, const struct prompt_window *w, const struct store_key *key)
 {
+    if (!lane_takes(e, a, r)) {
+        return false;
+    }
     uint64_t now_us = clock_now_us();
     struct outgoing out = {.family = NULL};
     outgoing_fill(&out, a, r, w, doc);
-    struct exchange_spec spec = exchange_of(r, &out, now_us);
+    struct exchange_spec spec = exchange_of(a, r, &out);
     uint64_t flight = take_off(e, a, doc, w, leg_model(r), false, now_us);
-    leg_begin(e, a, r, flight, make_trim(e, a, doc, w), &spec);
     ride(a, r, flight);
     trace_why(&e->trace, a->trace, "flight %llu to %s, %zu+%zu bytes", (unsigned long long)flight,
               r->name, w->prefix.len, w->suffix.len);
+    leg_begin(e, a, r, flight, make_trim(e, a, doc, w), &spec, out.n_redacted > 0 ? NULL : key);
     outgoing_release(&out);
     engine_note_busy(e);
+    return true;
 }
 
 bool leg_continue(struct engine *e, const struct asked *a, const struct open_document *doc,
@@ -461,8 +515,8 @@ bool leg_continue(struct engine *e, const struct asked *a, const struct open_doc
     }
     struct outgoing out = {.family = NULL};
     outgoing_fill(&out, a, r, w, doc);
-    struct exchange_spec spec = exchange_of(r, &out, now_us);
-    leg_begin(e, a, r, flight, make_trim(e, a, doc, w), &spec);
+    struct exchange_spec spec = exchange_of(a, r, &out);
+    leg_begin(e, a, r, flight, make_trim(e, a, doc, w), &spec, NULL);
     outgoing_release(&out);
     engine_note_busy(e);
     return true;
@@ -490,7 +544,7 @@ static bool chat_fill(struct outgoing *out, const struct asked *a, const struct 
         return false;
     }
     if (redacts) {
-        (void)redact(buf_str(&c->prompt), &out->prompt);
+        out->n_redacted = redact(buf_str(&c->prompt), &out->prompt);
     } else {
         buf_append(&out->prompt, buf_str(&c->prompt));
     }
@@ -509,52 +563,89 @@ static bool chat_fill(struct outgoing *out, const struct asked *a, const struct 
     return true;
 }
 
+static struct trim *make_chat_trim(void)
+{
+    struct trim_spec spec = {
+        .is_multiline = true, .max_same = CHAT_MAX_SAME, .max_bytes = FLIGHT_MAX_TEXT_BYTES / 2};
+    return trim_create(&spec);
+}
+
 bool leg_start_chat(struct engine *e, struct asked *a, const struct route *r, uint64_t key,
-                    struct error *why)
+                    const struct store_key *kept_by, struct error *why)
 {
     uint64_t now_us = clock_now_us();
     struct outgoing out = {.family = NULL};
     bool may_go = chat_fill(&out, a, r, why);
     if (may_go) {
-        struct exchange_spec spec = {.endpoint = r->endpoint,
-                                     .generate = out.generate,
-                                     .first_token_us = now_us + CHAT_FIRST_TOKEN_US,
-                                     .total_us = now_us + CHAT_TOTAL_US};
-        struct trim_spec trim = {.is_multiline = true,
-                                 .max_same = CHAT_MAX_SAME,
-                                 .max_bytes = FLIGHT_MAX_TEXT_BYTES / 2};
+        struct exchange_spec spec = exchange_of(a, r, &out);
         uint64_t flight = flights_take_off_keyed(e->flights, key, a->id, now_us);
-        leg_begin(e, a, r, flight, trim_create(&trim), &spec);
         ride(a, r, flight);
         trace_why(&e->trace, a->trace, "flight %llu to %s, %zu bytes", (unsigned long long)flight,
                   r->name, out.generate.prompt.len);
+        leg_begin(e, a, r, flight, make_chat_trim(), &spec, out.n_redacted > 0 ? NULL : kept_by);
         engine_note_busy(e);
     }
     outgoing_release(&out);
     return may_go;
 }
 
+/* -- what is there already -- */
+
+/* Has the question's flight land at once with `text`, as if it had just come. Takes `trim`. */
+static void land_at_once(struct engine *e, const struct asked *a, struct trim *trim,
+                         unsigned max_lines, str text)
+{
+    struct leg leg = {.flight = a->flight, .trim = trim, .max_lines = max_lines};
+    buf_init(&leg.clean, FLIGHT_MAX_TEXT_BYTES);
+    trim_feed(trim, text, &leg.clean);
+    trim_finish(trim, false, &leg.clean);
+    bool is_enough = !feed(e, &leg, 0);
+    if (a->kind != QUESTION_CHAT && (is_enough || trim_ended(trim) == TRIM_LIMIT)) {
+        flights_note_cut(e->flights, a->flight);
+    }
+    flights_land(e->flights, a->flight, true, clock_now_us());
+    buf_release(&leg.clean);
+    trim_destroy(trim);
+}
+
 void leg_embedded(struct engine *e, struct asked *a, const struct open_document *doc,
                   uint64_t model)
 {
-    uint64_t now_us = clock_now_us();
     struct prompt_window w;
     struct window_limits limits = WINDOW_LIMITS_WIDE;
     prompt_window_take(&w, a, doc, &limits, model);
-    a->flight = take_off(e, a, doc, &w, model, true, now_us);
-    struct trim *trim = make_trim(e, a, doc, &w);
-    struct buf clean;
-    buf_init(&clean, FLIGHT_MAX_TEXT_BYTES);
-    trim_feed(trim, buf_str(&a->standby), &clean);
-    trim_finish(trim, false, &clean);
-    flights_feed(e->flights, a->flight, buf_str(&clean), true);
-    flights_land(e->flights, a->flight, true, now_us);
-    buf_release(&clean);
-    trim_destroy(trim);
+    a->flight = take_off(e, a, doc, &w, model, true, clock_now_us());
+    land_at_once(e, a, make_trim(e, a, doc, &w), 0, buf_str(&a->standby));
     prompt_window_release(&w);
     a->state = ASKED_RIDING;
     a->source = ANSWER_PREDICTOR;
     (void)snprintf(a->model_name, sizeof(a->model_name), "embedded");
+}
+
+static void ride_recalled(struct engine *e, struct asked *a)
+{
+    a->boarded = BOARDED_CACHED;
+    a->state = ASKED_RIDING;
+    a->source = ANSWER_MODEL;
+    memcpy(a->model_name, a->recollection.model_name, sizeof(a->model_name));
+    trace_why(&e->trace, a->trace, "cached on disk: flight %llu", (unsigned long long)a->flight);
+    engine_queue(e, a);
+}
+
+void leg_recalled(struct engine *e, struct asked *a, const struct open_document *doc,
+                  const struct route *r, const struct prompt_window *w)
+{
+    a->flight = take_off(e, a, doc, w, leg_model(r), true, clock_now_us());
+    unsigned max_lines = counts_lines(e, a) ? LINE_MAX_LINES : 0;
+    land_at_once(e, a, make_trim(e, a, doc, w), max_lines, buf_str(&a->recollection.text));
+    ride_recalled(e, a);
+}
+
+void leg_recalled_chat(struct engine *e, struct asked *a, uint64_t key)
+{
+    a->flight = flights_take_off_keyed(e->flights, key, a->id, clock_now_us());
+    land_at_once(e, a, make_chat_trim(), 0, buf_str(&a->recollection.text));
+    ride_recalled(e, a);
 }
 
 void leg_abort(uint64_t flight, void *user)
@@ -570,6 +661,13 @@ void leg_abort(uint64_t flight, void *user)
             return;
         }
     }
+    (void)lane_abort(e, flight);
+}
+
+void leg_give_way(struct engine *e, uint64_t flight)
+{
+    leg_abort(flight, e);
+    flights_drop(e->flights, flight);
 }
 
 void legs_release(struct engine *e)

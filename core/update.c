@@ -41,8 +41,7 @@ static void end_silently(struct engine *e, struct asked *a)
 
 void update_begin(struct engine *e, struct asked *a, const struct open_document *doc)
 {
-    struct route r =
-        route_find(e->options.upstream, a->settings, a->role, buf_str(&a->wish), leg_can_fill);
+    struct route r = supply_find(e, a->settings, a->role, buf_str(&a->wish), a->avoid);
     bool can_ride = place_read(a, doc) == NULL && r.state == ROUTE_READY &&
                     engine_board(e, a, doc, leg_model(&r), ANSWER_MODEL, r.name);
     if (!can_ride) {

@@ -22,10 +22,13 @@
 struct scripted_exchange {
     uint64_t id;
     struct exchange_sink sink;
+    uint64_t endpoint;
     bool is_scout, is_open, was_cancelled;
-    char prompt[4096];
+    char prompt[4096]; /* prefix|suffix, or system|message of a chat */
+    double temperature;
     size_t n_stops;
     unsigned max_tokens;
+    int slot;
 };
 
 #define WORLD_FIELDS                                                                               \
@@ -60,13 +63,19 @@ uint64_t exchange_start(struct upstream *u, const struct exchange_spec *spec,
                                     .sink = *sink,
                                     .is_open = true,
                                     .is_scout = spec->endpoint == 2,
+                                    .endpoint = spec->endpoint,
+                                    .temperature = spec->generate.temperature,
                                     .n_stops = spec->generate.n_stops,
-                                    .max_tokens = spec->generate.max_tokens};
+                                    .max_tokens = spec->generate.max_tokens,
+                                    .slot = spec->generate.slot};
     if (x->is_scout) {
         loop_post(NULL, answer_scout, x);
     } else {
-        snprintf(x->prompt, sizeof(x->prompt), STR_FMT "|" STR_FMT, STR_ARG(spec->generate.prefix),
-                 STR_ARG(spec->generate.suffix));
+        bool is_chat = spec->generate.shape == GENERATE_CHAT;
+        str first = is_chat ? spec->generate.system : spec->generate.prefix;
+        str second = is_chat ? spec->generate.prompt : spec->generate.suffix;
+        snprintf(x->prompt, sizeof(x->prompt), STR_FMT "|" STR_FMT, STR_ARG(first),
+                 STR_ARG(second));
     }
     return x->id;
 }
@@ -119,7 +128,7 @@ static inline void on_status(void *user)
     ((struct bed *)user)->n_status++;
 }
 
-static inline void bed_start(struct bed *bed, const char *text)
+static inline void bed_start_with(struct bed *bed, const char *text, struct store *store)
 {
     world_begin();
     *bed = (struct bed){.documents = documents_create()};
@@ -130,11 +139,17 @@ static inline void bed_start(struct bed *bed, const char *text)
                                      .documents = bed->documents,
                                      .upstream = &bed->upstream,
                                      .settings = bed->settings,
+                                     .store = store,
                                      .on_status = on_status,
                                      .user = bed};
     bed->engine = engine_create(&options);
     assert_int_equal(
         documents_open(bed->documents, STR("/w/a.c"), STR("c"), str_from(text), &bed->doc), ERR_OK);
+}
+
+static inline void bed_start(struct bed *bed, const char *text)
+{
+    bed_start_with(bed, text, NULL);
 }
 
 static inline void bed_end(struct bed *bed)

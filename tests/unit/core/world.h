@@ -35,11 +35,13 @@ static struct {
     loop_fn *post_fn[MAX_POSTS];
     void *post_user[MAX_POSTS];
     size_t n_posts;
-    struct loop_timer timer; /* the engine has one */
-    struct endpoint endpoints[2];
+    struct loop_timer timer;      /* the engine has one */
+    struct endpoint endpoints[3]; /* a model's, the predictor's, and a spare one */
+    bool has_spare;
     struct model_info model;
     bool is_doubtful; /* the model hasn't been heard of for long */
-    unsigned n_loads, n_refreshes;
+    unsigned n_loads, n_refreshes, n_warmed;
+    uint64_t failing; /* id of an endpoint that would refuse; 0: none */
     WORLD_FIELDS
 } world;
 
@@ -137,7 +139,7 @@ const char *endpoint_state_name(enum endpoint_state state)
 size_t upstream_count(const struct upstream *u)
 {
     (void)u;
-    return 2;
+    return world.has_spare ? 3 : 2;
 }
 
 const struct endpoint *upstream_endpoint(const struct upstream *u, size_t idx)
@@ -148,8 +150,7 @@ const struct endpoint *upstream_endpoint(const struct upstream *u, size_t idx)
 
 const struct endpoint *upstream_find(const struct upstream *u, uint64_t id)
 {
-    (void)u;
-    return id == 1 || id == 2 ? &world.endpoints[id - 1] : NULL;
+    return id >= 1 && id <= upstream_count(u) ? &world.endpoints[id - 1] : NULL;
 }
 
 const char *upstream_start_hint(const struct upstream *u)
@@ -158,10 +159,35 @@ const char *upstream_start_hint(const struct upstream *u)
     return "start-it";
 }
 
+bool upstream_would_admit(const struct upstream *u, uint64_t endpoint, str model)
+{
+    (void)u;
+    (void)model;
+    return endpoint != world.failing;
+}
+
+size_t upstream_prompt_bytes(const struct upstream *u, uint64_t endpoint, str model,
+                             uint64_t within_us)
+{
+    (void)u;
+    (void)endpoint;
+    (void)model;
+    (void)within_us;
+    return WINDOW_MAX_BYTES;
+}
+
 bool upstream_is_settled(const struct upstream *u)
 {
     (void)u;
     return world.endpoints[0].state != ENDPOINT_PROBING;
+}
+
+bool upstream_warm(struct upstream *u, uint64_t endpoint)
+{
+    (void)u;
+    (void)endpoint;
+    world.n_warmed++;
+    return true;
 }
 
 void upstream_load(struct upstream *u, uint64_t endpoint, str model)
