@@ -258,6 +258,9 @@ void leg_discard(struct leg *leg)
 static void leg_free(struct engine *e, struct leg *leg)
 {
     HASH_DELETE(hh, e->legs, leg);
+    if (!leg->is_chat) {
+        rhythm_on_end(e, clock_now_us() - leg->began_us);
+    }
     lane_left(e, leg);
     leg_discard(leg);
 }

@@ -72,6 +72,16 @@ static void write_engine(const struct engine *engine, struct json_writer *w)
     put_count(w, STR("accepted"), s->n_accepted);
     put_count(w, STR("acceptedBytes"), s->n_accepted_bytes);
     put_count(w, STR("shownBytes"), s->n_shown_bytes);
+    put_count(w, STR("afterUndo"), s->n_after_undo);
+    put_count(w, STR("afterPaste"), s->n_after_paste);
+    put_count(w, STR("withheld"), s->n_withheld);
+    put_count(w, STR("seen"), s->n_seen);
+    put_count(w, STR("taken"), s->n_fates[FATE_TAKEN]);
+    put_count(w, STR("partlyTaken"), s->n_fates[FATE_PARTLY]);
+    put_count(w, STR("typed"), s->n_fates[FATE_TYPED]);
+    put_count(w, STR("typedOver"), s->n_fates[FATE_OVER]);
+    put_count(w, STR("ignored"), s->n_fates[FATE_IGNORED]);
+    put_count(w, STR("updates"), s->n_updates);
     put_count(w, STR("failedOver"), s->n_failed_over);
     put_count(w, STR("hedged"), s->n_hedged);
     put_count(w, STR("hedgedWon"), s->n_hedged_won);
