@@ -509,6 +509,27 @@ static void persons_questions_are_asked_once(void **state)
     bed_end(&bed);
 }
 
+static void texts_continued_before_somebody_asks_are_asked_for_once(void **state)
+{
+    (void)state;
+    struct bed bed;
+    struct heard h;
+    start(&bed, on);
+    write(&bed, "x = \n\nint y;\n");
+    ask(&bed, &h, 4);
+    say("one();\nsecond();\nt");
+    type(&bed, 4, "one();");
+    ask(&bed, &h, 10);
+    size_t n = n_model_calls();
+    pass(151);
+    assert_int_equal(n_model_calls(), n + 1);
+    assert_int_equal(engine_stats(bed.engine)->n_ahead, 1);
+    type(&bed, 10, "\nsecond();");
+    ask(&bed, &h, 20); /* and waits for it */
+    expect_none(&bed);
+    bed_end(&bed);
+}
+
 static void only_another_machine_is_asked(void **state)
 {
     (void)state;
@@ -660,6 +681,7 @@ int main(void)
         cmocka_unit_test(nobody_is_asked_unless_it_is_on),
         cmocka_unit_test(nobody_is_asked_before_the_usual_is_known),
         cmocka_unit_test(persons_questions_are_asked_once),
+        cmocka_unit_test(texts_continued_before_somebody_asks_are_asked_for_once),
         cmocka_unit_test(only_another_machine_is_asked),
         cmocka_unit_test(nobody_is_asked_whom_no_list_names),
         cmocka_unit_test(one_that_may_have_unloaded_its_model_is_looked_at_first),
