@@ -347,6 +347,25 @@ static void who_types_on_meanwhile_rides_what_was_asked_first(void **state)
     bed_end(&bed);
 }
 
+static void second_is_judged_by_the_place_it_was_asked_about(void **state)
+{
+    (void)state;
+    struct bed bed;
+    struct heard h;
+    start(&bed, on);
+    write(&bed, "{\n    \n    foo();\n}\n");
+    ask(&bed, &h, 6);
+    pass(100);
+    type(&bed, 6, "f");
+    ask(&bed, &h, 7);
+    pass(100);
+    assert_int_equal(model()->endpoint, 3);
+    say("foo();\n}\n"); /* on a line with nothing before it: what stands below, again */
+    assert_string_equal(h.text, "");
+    assert_int_equal(model()->endpoint, 1); /* nothing of it fits */
+    bed_end(&bed);
+}
+
 /* -- what it wrote -- */
 
 static void answer_of_the_second_is_ridden_under_its_name_and_kept_nowhere(void **state)
@@ -504,6 +523,11 @@ static void persons_questions_are_asked_once(void **state)
         engine_ask(bed.engine, &questions[i], &sink);
         turn();
         assert_int_equal(n_model_calls(), n + 1);
+        if (i == 0) { /* what typing asks meanwhile rides it, and it stays a person's */
+            struct heard popup;
+            ask_kind(&bed, &popup, QUESTION_COMPLETION, 4);
+            assert_int_equal(popup.boarded + n_model_calls(), n + 1);
+        }
         expect_none(&bed);
     }
     bed_end(&bed);
@@ -675,6 +699,7 @@ int main(void)
         cmocka_unit_test(whatever_ends_the_flight_cancels_both),
         cmocka_unit_test(nobody_is_asked_for_a_flight_without_riders),
         cmocka_unit_test(who_types_on_meanwhile_rides_what_was_asked_first),
+        cmocka_unit_test(second_is_judged_by_the_place_it_was_asked_about),
         cmocka_unit_test(answer_of_the_second_is_ridden_under_its_name_and_kept_nowhere),
         cmocka_unit_test(only_the_first_ones_answer_goes_to_the_store),
         cmocka_unit_test(secrets_are_blanked_for_the_one_that_is_elsewhere),
