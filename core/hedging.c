@@ -207,6 +207,9 @@ bool hedging_on_end(struct engine *e, const struct leg *leg, const struct error 
         return false;
     }
     if (other_of(e, leg) != NULL) {
+        log_info(LOG_FLIGHT, "flight=%llu goes on with one of two: %s",
+                 (unsigned long long)leg->flight,
+                 error != NULL ? err_name(error->code) : "no text");
         for_riders(e, leg, say_over);
         return true;
     }

@@ -347,6 +347,25 @@ static void who_types_on_meanwhile_rides_what_was_asked_first(void **state)
     bed_end(&bed);
 }
 
+static void second_is_judged_by_the_place_it_was_asked_about(void **state)
+{
+    (void)state;
+    struct bed bed;
+    struct heard h;
+    start(&bed, on);
+    write(&bed, "{\n    \n    foo();\n}\n");
+    ask(&bed, &h, 6);
+    pass(100);
+    type(&bed, 6, "f");
+    ask(&bed, &h, 7);
+    pass(100);
+    assert_int_equal(model()->endpoint, 3);
+    say("foo();\n}\n"); /* on a line with nothing before it: what stands below, again */
+    assert_string_equal(h.text, "");
+    assert_int_equal(model()->endpoint, 1); /* nothing of it fits */
+    bed_end(&bed);
+}
+
 /* -- what it wrote -- */
 
 static void answer_of_the_second_is_ridden_under_its_name_and_kept_nowhere(void **state)
@@ -504,10 +523,36 @@ static void persons_questions_are_asked_once(void **state)
         engine_ask(bed.engine, &questions[i], &sink);
         turn();
         assert_int_equal(n_model_calls(), n + 1);
+        if (i == 0) { /* what typing asks meanwhile rides it, and it stays a person's */
+            struct heard popup;
+            ask_kind(&bed, &popup, QUESTION_COMPLETION, 4);
+            assert_int_equal(popup.boarded + n_model_calls(), n + 1);
+        }
         expect_none(&bed);
         say("done");
         end(FINISH_STOP); /* else the next one waits for its place */
     }
+    bed_end(&bed);
+}
+
+static void texts_continued_before_somebody_asks_are_asked_for_once(void **state)
+{
+    (void)state;
+    struct bed bed;
+    struct heard h;
+    start(&bed, on);
+    write(&bed, "x = \n\nint y;\n");
+    ask(&bed, &h, 4);
+    say("one();\nsecond();\nt");
+    type(&bed, 4, "one();");
+    ask(&bed, &h, 10);
+    size_t n = n_model_calls();
+    pass(151);
+    assert_int_equal(n_model_calls(), n + 1);
+    assert_int_equal(engine_stats(bed.engine)->n_ahead, 1);
+    type(&bed, 10, "\nsecond();");
+    ask(&bed, &h, 20); /* and waits for it */
+    expect_none(&bed);
     bed_end(&bed);
 }
 
@@ -656,12 +701,14 @@ int main(void)
         cmocka_unit_test(whatever_ends_the_flight_cancels_both),
         cmocka_unit_test(nobody_is_asked_for_a_flight_without_riders),
         cmocka_unit_test(who_types_on_meanwhile_rides_what_was_asked_first),
+        cmocka_unit_test(second_is_judged_by_the_place_it_was_asked_about),
         cmocka_unit_test(answer_of_the_second_is_ridden_under_its_name_and_kept_nowhere),
         cmocka_unit_test(only_the_first_ones_answer_goes_to_the_store),
         cmocka_unit_test(secrets_are_blanked_for_the_one_that_is_elsewhere),
         cmocka_unit_test(nobody_is_asked_unless_it_is_on),
         cmocka_unit_test(nobody_is_asked_before_the_usual_is_known),
         cmocka_unit_test(persons_questions_are_asked_once),
+        cmocka_unit_test(texts_continued_before_somebody_asks_are_asked_for_once),
         cmocka_unit_test(only_another_machine_is_asked),
         cmocka_unit_test(nobody_is_asked_whom_no_list_names),
         cmocka_unit_test(one_that_may_have_unloaded_its_model_is_looked_at_first),
