@@ -205,6 +205,14 @@ static bool has_riders(const struct engine *e, uint64_t flight)
     return flights_riders(e->flights, flight, &rider, 1) > 0;
 }
 
+/* Other editors' programs pin to slots of the same server: each begins to count at another one. */
+static int slot_at(const struct engine *e, uint64_t endpoint, int slot)
+{
+    unsigned n = queue_places(e->lanes.queue, endpoint);
+    uint64_t first = hash_str(STR("first slot")); /* differs from process to process */
+    return (int)((first + (unsigned)slot) % n);
+}
+
 static void start(struct engine *e, const struct queue_order *order)
 {
     struct waiting *w = unlink_waiting(e, order->id);
@@ -217,7 +225,7 @@ static void start(struct engine *e, const struct queue_order *order)
         return;
     }
     if (order->slot >= 0 && !e->options.off.pin) {
-        w->spec.generate.slot = order->slot;
+        w->spec.generate.slot = slot_at(e, w->leg->endpoint, order->slot);
     }
     if (order->waited_us >= NOTICED_US) {
         char why[TRACE_WHY_BYTES];
