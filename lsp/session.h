@@ -17,6 +17,7 @@
 #include "core/base/map.h"
 #include "core/engine.h"
 #include "lsp/consent.h"
+#include "lsp/notice.h"
 #include "lsp/position.h"
 #include "lsp/rpc.h"
 
@@ -129,6 +130,7 @@ struct session {
     bool has_asked_inline;
     struct shown shown[SESSION_SHOWN];
     size_t n_shown;
+    struct notices notices; /* failures that whoever typed was told of */
 
     /* -- actions and hovers -- */
     struct task *tasks;

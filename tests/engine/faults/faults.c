@@ -41,6 +41,7 @@ struct client {
     size_t slice, mark;
     uint64_t gap_us, token_us, due_us;
     struct bytes block; /* of the flood */
+    size_t unit;        /* of which it is made; only whole ones are sent */
     size_t split;       /* where in r.all the flood stands */
     uint64_t flood_left, flood_sent;
     struct client *next, **at;
@@ -107,6 +108,7 @@ static struct plan *next_plan(bool is_generation)
 
 static void add_block(struct client *c, const char *unit, size_t len)
 {
+    c->unit = len;
     while (len > 0 && c->block.len + len <= FLOOD_BLOCK) {
         bytes_add(&c->block, unit, len);
     }
@@ -142,8 +144,8 @@ static void plan_flood(struct client *c, const struct plan *p)
         add_block(c, go_on, sizeof go_on - 1);
         break;
     }
-    if (p->flood != FLOOD_NONE) { /* whole units only, so that what follows is read right */
-        size_t n = c->block.len;
+    if (p->flood != FLOOD_NONE) {
+        size_t n = c->unit;
         c->flood_left = n == 0                   ? 0
                         : c->flood_left == NEVER ? NEVER
                                                  : (c->flood_left + n - 1) / n * n;
