@@ -5,6 +5,7 @@
 #   make check         format, layers, gcc and clang with -Werror, clang-tidy, cppcheck
 #   make fuzz          each fuzz target for FUZZ_SECONDS (60)
 #   make test-engines  with a real llama-server, where there is one (ENGINE_DIR=... MODEL=...)
+#   make bench-traffic what typing costs a model server, each mechanism off in turn (TRACES=..., ARGS=...)
 #   make bench | format | install | clean | help
 #
 # SANITIZE=address,undefined | thread   a build of its own (build/asan, build/tsan), tests too
@@ -54,9 +55,10 @@ LIBRARY := $(BUILD)/libcrucible.a
 BINARY := $(BUILD)/crucible-ls
 UNITS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(shell find tests/unit -name '*$(T)*_test.c'))
 FUZZERS := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+TRAFFIC := $(BUILD)/tests/bench/traffic/traffic
 REPLAYS := $(FUZZERS:%=$(BUILD)/tests/fuzz/replay_%)
 
-.PHONY: all run test units fuzzers check fuzz bench test-engines format install clean help
+.PHONY: all run test units fuzzers check fuzz bench bench-traffic test-engines format install clean help
 .SECONDARY:
 all: $(BINARY)
 	@:
@@ -83,13 +85,16 @@ $(BUILD)/tests/fuzz/replay_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/r
 $(BUILD)/tests/fuzz/libfuzzer_%: $(BUILD)/tests/fuzz/fuzz_%.o $(LIBRARY)
 	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(PKG_LIBS)
 
+$(TRAFFIC): $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/bench/traffic/*.c)) $(LIBRARY)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS)
+
 run: export DEMO = $(patsubst ~/%,$(HOME)/%,$(or $(FILE),core/report/stats.c))
 run:
 	@.ci/deps build
 	@$(MAKE) --no-print-directory all
 	@$(BINARY) demo "$$DEMO"
 
-units: $(UNITS) $(if $(T),,$(REPLAYS) $(BINARY))
+units: $(UNITS) $(if $(T),,$(REPLAYS) $(TRAFFIC) $(BINARY))
 	@:
 
 test:
@@ -109,6 +114,9 @@ fuzz:
 
 bench: all
 	@tests/bench/run $(BINARY)
+
+bench-traffic: $(TRAFFIC)
+	@tests/bench/traffic/run $(TRAFFIC) $(ARGS)
 
 test-engines:
 	@.ci/deps build test

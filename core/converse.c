@@ -50,8 +50,7 @@ void conversation_destroy(struct conversation *c)
 
 size_t engine_chat_room(const struct engine *e, str model, unsigned max_tokens)
 {
-    str wish = model.len > 0 ? model : buf_str(&e->preferred[ROLE_CHAT]);
-    struct route r = route_find(e->options.upstream, e->settings, ROLE_CHAT, wish, leg_can_fill);
+    struct route r = supply_find(e, e->settings, ROLE_CHAT, model, 0);
     const struct model_options *o = settings_model_options(e->settings, str_from(r.name));
     uint64_t n = o->n_ctx > 0                                   ? o->n_ctx
                  : r.state == ROUTE_READY && r.n_ctx > 0        ? r.n_ctx
@@ -119,6 +118,17 @@ static void do_without(struct engine *e, struct asked *a, const struct route *r)
     engine_fail_asked(e, a, &error);
 }
 
+/* Whether the question is answered from the store, or will be if that knows of it. */
+static bool board_recalled(struct engine *e, struct asked *a, const struct route *r,
+                           const struct store_key *kept_by)
+{
+    enum store_found found = recall(e, a, kept_by);
+    if (found == STORE_HIT) {
+        leg_recalled_chat(e, a, key_of(a, r));
+    }
+    return found != STORE_MISS;
+}
+
 static void refuse_recall(struct engine *e, struct asked *a)
 {
     trace_why(&e->trace, a->trace, "nothing is known of it yet");
@@ -131,7 +141,8 @@ void converse(struct engine *e, struct asked *a)
     const struct conversation *c = a->chat;
     struct route r = {.state = ROUTE_NONE};
     bool is_by_key = c->identity.len > 0 && !a->is_again;
-    if (is_by_key && board(e, a, key_of(a, &r), &r)) {
+    struct store_key kept_by = recall_key_of_chat(e, a, &r);
+    if (is_by_key && (board(e, a, key_of(a, &r), &r) || board_recalled(e, a, &r, &kept_by))) {
         return;
     }
     if (c->is_recall) {
@@ -147,11 +158,13 @@ void converse(struct engine *e, struct asked *a)
         return;
     }
     uint64_t key = key_of(a, &r);
+    kept_by = recall_key_of_chat(e, a, &r);
     struct error why;
-    if (!a->is_again && !is_by_key && board(e, a, key, &r)) {
+    if (!a->is_again && !is_by_key &&
+        (board(e, a, key, &r) || board_recalled(e, a, &r, &kept_by))) {
         return;
     }
-    if (!leg_start_chat(e, a, &r, key, &why)) {
+    if (!leg_start_chat(e, a, &r, key, &kept_by, &why)) {
         engine_fail_asked(e, a, &why);
     }
 }

@@ -42,6 +42,8 @@ static void asked_free(struct engine *e, struct asked *a)
     buf_release(&a->standby);
     conversation_destroy(a->chat);
     settings_unref(a->settings);
+    recall_forget(e, a);
+    buf_release(&a->recollection.text);
     xfree(a);
 }
 
@@ -237,6 +239,34 @@ static void do_without(struct engine *e, struct asked *a, const struct route *r)
     }
 }
 
+/* Whether the take-off waits, since the next key is likely to make it unnecessary. */
+static bool must_hold(struct engine *e, struct asked *a)
+{
+    uint64_t until_us = rhythm_hold_us(e, a);
+    if (until_us <= clock_now_us()) {
+        return false;
+    }
+    a->hold_us = until_us;
+    a->state = ASKED_HOLDING;
+    e->stats.n_held++;
+    return true;
+}
+
+/* No flight of this run has the text: the store may, else the model is asked. */
+static void depart_anew(struct engine *e, struct asked *a, const struct open_document *doc,
+                        const struct route *r, const struct prompt_window *w)
+{
+    struct store_key key = recall_key_of_fill(e, a, r, w);
+    enum store_found found = recall(e, a, &key);
+    if (found == STORE_HIT) {
+        leg_recalled(e, a, doc, r, w);
+    } else if (found == STORE_MISS && must_hold(e, a)) {
+        trace_why(&e->trace, a->trace, "waits for the next key");
+    } else if (found == STORE_MISS) {
+        leg_start(e, a, doc, r, w, &key);
+    }
+}
+
 /* Takes off to the model, if one is there. */
 static void depart(struct engine *e, struct asked *a)
 {
@@ -259,9 +289,9 @@ static void depart(struct engine *e, struct asked *a)
     uint64_t model = leg_model(&r);
     struct boarding place = engine_place(a, doc, model);
     struct prompt_window w;
-    struct window_limits limits = leg_limits(a, &r);
+    struct window_limits limits = leg_limits(e, a, &r);
     prompt_window_take(&w, a, doc, &limits, model);
-    if (!a->is_again) {
+    if (!a->is_again && !e->options.off.cache) {
         a->boarded =
             flights_board_cached(e->flights, &place, w.hash, a->id, clock_now_us(), &a->flight);
     }
@@ -272,7 +302,7 @@ static void depart(struct engine *e, struct asked *a)
         trace_why(&e->trace, a->trace, "cached: flight %llu", (unsigned long long)a->flight);
         engine_queue(e, a);
     } else {
-        leg_start(e, a, doc, &r, &w);
+        depart_anew(e, a, doc, &r, &w);
     }
     prompt_window_release(&w);
 }
@@ -280,6 +310,9 @@ static void depart(struct engine *e, struct asked *a)
 static bool board_as(struct engine *e, struct asked *a, const struct open_document *doc,
                      uint64_t model, enum answer_source source, const char *name)
 {
+    if (e->options.off.riding) {
+        return false;
+    }
     struct boarding place = engine_place(a, doc, model);
     enum boarded boarded = flights_board(e->flights, &place, a->id, clock_now_us(), &a->flight);
     if (boarded == BOARDED_NONE) {
@@ -341,7 +374,7 @@ static bool send_scout(struct engine *e, struct asked *a, const struct open_docu
         const struct endpoint *ep = upstream_endpoint(e->options.upstream, i);
         own = (ep->ops->capabilities & PROVIDER_IN_PROCESS) ? ep : own;
     }
-    if (own == NULL) {
+    if (own == NULL || e->options.off.predictor) {
         return false;
     }
     struct prompt_window w;
@@ -366,8 +399,7 @@ static bool send_scout(struct engine *e, struct asked *a, const struct open_docu
 /* Boards, or sends the scout, or takes off. */
 static void begin(struct engine *e, struct asked *a, const struct open_document *doc)
 {
-    struct route r =
-        route_find(e->options.upstream, a->settings, a->role, buf_str(&a->wish), leg_can_fill);
+    struct route r = supply_find(e, a->settings, a->role, buf_str(&a->wish), a->avoid);
     bool is_ready = r.state == ROUTE_READY;
     if (!a->is_again && is_ready && board_as(e, a, doc, leg_model(&r), ANSWER_MODEL, r.name)) {
         return;
@@ -413,6 +445,10 @@ static void consider_riding(struct engine *e, struct asked *a, uint64_t now_us)
     }
     size_t n = view.is_waiting ? 0 : due(a, &view, now_us);
     if (n > 0) {
+        ahead_on_answer(e, a, &view, n, now_us);
+        if (!e->options.off.keep) {
+            flights_note_shown(e->flights, a->flight, view.text_at + n);
+        }
         engine_finish(e, a, fit_less_closers(str_sub(view.text, 0, n), view.closers), false, NULL);
     } else if (view.has_landed && a->is_explicit && a->boarded != BOARDED_NONE) {
         trace_why(&e->trace, a->trace, "nothing was there, asking again");
@@ -455,10 +491,27 @@ static void consider_waiting(struct engine *e, struct asked *a, uint64_t now_us)
     }
 }
 
+static void consider_holding(struct engine *e, struct asked *a, uint64_t now_us)
+{
+    if (now_us >= a->hard_us) {
+        finish_silent(e, a);
+    } else if (now_us >= a->hold_us) {
+        depart(e, a);
+    }
+}
+
 static void consider(struct engine *e, struct asked *a, uint64_t now_us)
 {
     switch (a->state) {
     case ASKED_SCOUTING:
+        break;
+    case ASKED_RECALLING:
+        if (a->recollection.lookup == 0) {
+            depart(e, a);
+        }
+        break;
+    case ASKED_HOLDING:
+        consider_holding(e, a, now_us);
         break;
     case ASKED_WAITING:
         consider_waiting(e, a, now_us);
@@ -495,17 +548,37 @@ void engine_look(struct engine *e, uint64_t flight)
     }
 }
 
-void engine_fail(struct engine *e, uint64_t flight, const struct error *error)
+/* Whether the question takes off to another endpoint instead: nobody has seen text of this one. */
+static bool fail_over(struct engine *e, struct asked *a, uint64_t endpoint)
+{
+    bool is_first = a->avoid == 0;
+    if (!is_first || a->first_us != 0 || clock_now_us() >= a->hard_us) {
+        return false;
+    }
+    struct route r = supply_find(e, a->settings, a->role, buf_str(&a->wish), endpoint);
+    if (r.state != ROUTE_READY) {
+        return false;
+    }
+    a->avoid = endpoint;
+    a->boarded = BOARDED_NONE;
+    e->stats.n_failed_over++;
+    trace_why(&e->trace, a->trace, "asking %s instead", r.name);
+    depart(e, a);
+    return true;
+}
+
+void engine_fail(struct engine *e, uint64_t flight, uint64_t endpoint, const struct error *error)
 {
     uint64_t riders[64];
     size_t n = flights_riders(e->flights, flight, riders, 64);
+    flights_drop(e->flights, flight); /* nobody boards it again */
     for (size_t i = 0; i < n && i < 64; i++) {
         struct asked *a = engine_find(e, riders[i]);
         if (a == NULL || a->state == ASKED_CANCELLED) {
             continue;
         }
         trace_why(&e->trace, a->trace, "%s", error->msg);
-        if (!stand_in(e, a)) {
+        if (!fail_over(e, a, endpoint) && !stand_in(e, a)) {
             engine_finish(e, a, (struct fit_rest){.text = STR("")}, false,
                           a->is_explicit ? error : NULL);
         }
@@ -522,11 +595,13 @@ static void on_timer(void *user)
     HASH_ITER(hh, e->asked, a, next)
     {
         bool is_late = now_us >= a->budget_us && !a->was_late;
-        if (is_late || now_us >= a->hard_us) {
-            a->was_late = true;
+        bool is_held = a->state == ASKED_HOLDING && now_us >= a->hold_us;
+        if (is_late || is_held || now_us >= a->hard_us) {
+            a->was_late = a->was_late || now_us >= a->budget_us;
             consider(e, a, now_us);
         }
     }
+    ahead_tick(e, now_us);
     lessons_tick(e, now_us);
     flights_tick(e->flights, now_us);
     engine_note_busy(e);
@@ -538,8 +613,10 @@ void engine_arm(struct engine *e)
     uint64_t at_us = flights_next_us(e->flights);
     for (const struct asked *a = e->asked; a != NULL; a = a->hh.next) {
         uint64_t own_us = a->was_late ? a->hard_us : a->budget_us;
+        own_us = a->state == ASKED_HOLDING && a->hold_us < own_us ? a->hold_us : own_us;
         at_us = own_us < at_us ? own_us : at_us;
     }
+    at_us = e->ahead.due_us < at_us ? e->ahead.due_us : at_us;
     uint64_t lesson_us = lessons_next_us(e);
     loop_timer_set(e->timer, lesson_us < at_us ? lesson_us : at_us);
 }
@@ -552,6 +629,7 @@ static void cancel(struct engine *e, struct asked *a, const char *ended_as, uint
         return;
     }
     flights_leave(e->flights, a->id, false, now_us);
+    e->stats.n_held_off += a->state == ASKED_HOLDING;
     a->state = ASKED_CANCELLED;
     a->ended_as = ended_as;
     engine_queue(e, a);
@@ -566,7 +644,9 @@ static void on_document(const struct open_document *doc, const struct edit *edit
             cancel(e, a, edit != NULL ? "superseded" : "cancelled", now_us);
         }
     }
+    ahead_forget(e, doc->id);
     if (edit != NULL) {
+        rhythm_on_edit(e, doc->id, edit, now_us);
         flights_on_edit(e->flights, doc, edit, now_us);
         if (lesson_on_edit(e, doc->id, now_us)) {
             engine_arm(e);
@@ -590,6 +670,7 @@ static struct asked *asked_create(struct engine *e, const struct question *q,
 {
     struct asked *a = xcalloc(1, sizeof(*a));
     a->id = ++e->last_id;
+    a->engine = e;
     a->kind = q->kind;
     a->document = q->document;
     a->cursor = q->cursor;
@@ -613,8 +694,9 @@ static struct asked *asked_create(struct engine *e, const struct question *q,
     buf_init(&a->selected, WINDOW_MAX_BYTES);
     buf_init(&a->wish, KIB);
     buf_init(&a->standby, FLIGHT_MAX_TEXT_BYTES);
+    buf_init(&a->recollection.text, FLIGHT_MAX_TEXT_BYTES);
     buf_append(&a->selected, q->selected);
-    buf_append(&a->wish, q->model.len > 0 ? q->model : buf_str(&e->preferred[a->role]));
+    buf_append(&a->wish, q->model);
     HASH_ADD(hh, e->asked, id, sizeof(a->id), a);
     return a;
 }
@@ -694,6 +776,7 @@ struct engine *engine_create(const struct engine_options *options)
     }
     e->tether = xcalloc(1, sizeof(*e->tether));
     e->tether->engine = e;
+    ahead_init(e);
     documents_observe(options->documents, on_document, e);
     return e;
 }
@@ -712,6 +795,7 @@ void engine_destroy(struct engine *e)
     legs_release(e);
     flights_destroy(e->flights);
     lessons_release(e);
+    ahead_release(e);
     loop_timer_destroy(e->timer);
     for (size_t i = 0; i < N_ROLES; i++) {
         buf_release(&e->preferred[i]);
@@ -779,8 +863,7 @@ void engine_note_busy(struct engine *e)
 
 struct engine_status engine_status(struct engine *e)
 {
-    e->shown_route = route_find(e->options.upstream, e->settings, ROLE_INLINE,
-                                buf_str(&e->preferred[ROLE_INLINE]), leg_can_fill);
+    e->shown_route = supply_find(e, e->settings, ROLE_INLINE, STR(""), 0);
     const struct route *r = &e->shown_route;
     struct engine_status s = {.is_busy = e->legs != NULL,
                               .loading = r->state == ROUTE_LOADING ? r->loading : -1.0,
@@ -803,7 +886,7 @@ struct engine_status engine_status(struct engine *e)
     }
     if (!e->settings->inline_enabled) {
         s.mood = MOOD_INACTIVE;
-        s.message = STR("switched off (inline.enabled)");
+        s.message = STR("completions are off (inline.enabled); actions aren't");
     }
     return s;
 }
@@ -826,4 +909,5 @@ struct flights_stats engine_flights(const struct engine *e)
 void engine_clear_cache(struct engine *e)
 {
     flights_clear_cache(e->flights);
+    store_clear(e->options.store);
 }

@@ -12,6 +12,7 @@
 #include "core/model/route.h"
 #include "core/predict/predict.h"
 #include "core/request/flight.h"
+#include "core/request/store.h"
 #include "core/request/trace.h"
 #include "core/settings/settings.h"
 #include "core/upstream/upstream.h"
@@ -78,15 +79,29 @@ struct sink {
     void *user;
 };
 
+/* Mechanisms that are off, so that each one's worth can be measured (tests/bench/traffic); a
+ * program that serves people has them all. */
+struct engine_switches {
+    bool riding;    /* each question asks the model, or the cache, for itself */
+    bool cache;     /* what was answered for the same window isn't found again, nor kept */
+    bool predictor; /* it is never asked */
+    bool hold;      /* a take-off doesn't wait for the next key after a deletion */
+    bool fill;      /* a flight ends at its second line, blank or not */
+    bool ahead;     /* a text that is nearly used up isn't continued before somebody asks */
+    bool keep;      /* what was shown of a flight goes with it where it is aborted */
+};
+
 struct engine_options {
     struct loop *loop; /* keeps, like all pointers here */
     struct documents *documents;
     struct upstream *upstream;
     struct predictor *predictor;
     struct settings *settings; /* takes a reference of its own */
+    struct store *store;       /* where answers are kept beyond this process; NULL: nowhere */
     /* What people are told has changed: busy, model, loading, message. Not from inside a call. */
     void (*on_status)(void *user);
     void *user;
+    struct engine_switches off;
 };
 struct engine *engine_create(const struct engine_options *options);
 /* Ends open questions with ERR_CANCELLED first. */
@@ -123,12 +138,17 @@ struct engine_status engine_status(struct engine *e);
 struct engine_stats {
     uint64_t n_questions, n_shown, n_empty, n_superseded, n_cancelled, n_failed;
     uint64_t n_from_model, n_from_predictor, n_suppressed;
+    uint64_t n_failed_over; /* questions that a second endpoint was asked after the first failed */
     uint64_t n_accepted, n_accepted_bytes, n_shown_bytes;
+    uint64_t n_held;                  /* take-offs that waited for the next key */
+    uint64_t n_held_off;              /* of them those that it made unnecessary */
+    uint64_t n_ahead, n_ahead_wanted; /* texts continued before somebody asked; that were read on */
     struct histogram first, total, own; /* own: from the byte that completes a unit to on_done */
 };
 const struct engine_stats *engine_stats(const struct engine *e);
 struct trace *engine_trace(struct engine *e);
 struct flights_stats engine_flights(const struct engine *e);
+/* In memory and in the store. */
 void engine_clear_cache(struct engine *e);
 
 #endif

@@ -1,6 +1,7 @@
 /* engine_internal.h - what the files of the engine share: engine.c asks and answers, leg.c flies,
  * place.c looks at the place, lesson.c lets the predictor learn, supply.c sends for models,
- * converse.c has the questions that a person asks. */
+ * rhythm.c and ahead.c decide when a model is asked, converse.c has the questions that a person
+ * asks, recall.c finds what was answered in another run. */
 #ifndef CRUCIBLE_ENGINE_INTERNAL_H
 #define CRUCIBLE_ENGINE_INTERNAL_H
 
@@ -10,6 +11,7 @@
 #include "core/prompt/context.h"
 #include "core/prompt/trim.h"
 #include "core/request/fit.h"
+#include "core/request/store.h"
 #include "core/request/unit.h"
 
 /* The predictor's word alone, without asking a model: as good as or better than a small model's.
@@ -19,12 +21,14 @@
 #define PREDICTOR_FAIR 0.7
 
 enum asked_state {
-    ASKED_SCOUTING, /* the predictor is being asked */
-    ASKED_WAITING,  /* for a model that loads, or for the first look at the endpoints */
-    ASKED_RIDING,   /* aboard a flight */
-    ASKED_REFUSED,  /* will be answered with silence, trace says why */
-    ASKED_FAILED,   /* will be answered with `failure` */
-    ASKED_CANCELLED /* will be answered with ERR_CANCELLED */
+    ASKED_SCOUTING,  /* the predictor is being asked */
+    ASKED_RECALLING, /* the disk is being asked */
+    ASKED_HOLDING,   /* the next key is likely to come before an answer would: until hold_us */
+    ASKED_WAITING,   /* for a model that loads, or for the first look at the endpoints */
+    ASKED_RIDING,    /* aboard a flight */
+    ASKED_REFUSED,   /* will be answered with silence, trace says why */
+    ASKED_FAILED,    /* will be answered with `failure` */
+    ASKED_CANCELLED  /* will be answered with ERR_CANCELLED */
 };
 
 /* What a chat adds to a question; owned by it. */
@@ -35,9 +39,19 @@ struct conversation {
     char waits_for[ERROR_MSG_BYTES]; /* what the sink was told last */
 };
 
+/* What the store knows of a question. */
+struct recollection {
+    struct store_key key;
+    uint64_t lookup; /* one that is under way; 0: none */
+    bool is_known;   /* the store has been asked for `key` */
+    struct buf text; /* what it said; empty: nothing */
+    char model_name[128];
+};
+
 /* One open question. Its id is the rider's id as well. */
 struct asked {
     uint64_t id;
+    struct engine *engine;
     enum asked_state state;
     enum question_kind kind;
     enum role role;
@@ -50,16 +64,19 @@ struct asked {
     bool is_multiline;
     const char *ended_as;      /* outcome for the trace where cancelled */
     struct error failure;      /* where ASKED_FAILED */
+    uint64_t avoid;            /* id of an endpoint that has failed it; 0: none has */
     struct conversation *chat; /* owned; NULL but for QUESTION_CHAT */
     struct settings *settings; /* the snapshot it began with */
     struct sink sink;
     uint64_t trace;
     uint64_t asked_us, budget_us, hard_us, first_us;
-    bool was_late; /* the budget has passed and was noted */
+    uint64_t hold_us; /* where ASKED_HOLDING */
+    bool was_late;    /* the budget has passed and was noted */
     uint64_t flight;
     enum boarded boarded;
     enum answer_source source;
     char model_name[128];
+    struct recollection recollection;
     uint64_t scout;     /* exchange with the predictor */
     struct buf standby; /* what the predictor said */
     double confidence;
@@ -71,12 +88,41 @@ struct asked {
 struct leg {
     uint64_t exchange;
     uint64_t flight;
-    bool is_chat; /* a person waits for the whole of it */
+    uint64_t endpoint; /* id */
+    bool is_chat;      /* a person waits for the whole of it */
+    bool is_multiline;
+    bool is_kept; /* landed whole it goes to the store, by `key` */
+    struct store_key key;
+    unsigned max_lines; /* lines with something on them that are enough; 0: the trimmer knows */
     struct trim *trim;
     struct buf clean; /* all clean text so far */
     uint64_t began_us;
+    bool has_begun; /* to answer */
     char name[128]; /* "endpoint/model" */
     UT_hash_handle hh;
+};
+
+/* How the person types, and how fast the model begins to answer: rhythm.c. */
+struct rhythm {
+    uint64_t document;
+    uint64_t edited_us; /* the newest edit */
+    bool is_erasing;    /* it took away more than it put in */
+    uint64_t gap_us;    /* from a deletion to the next edit, smoothed; 0: not known yet */
+    uint64_t first_us;  /* from asking a model to its first text, smoothed; 0: not known yet */
+};
+
+/* The place whose text may be continued before somebody asks: ahead.c. */
+struct ahead {
+    uint64_t due_us; /* CLOCK_NEVER: there is none */
+    uint64_t document, flight;
+    size_t cursor;
+    struct buf rest; /* what is shown there, to the end of the flight's text */
+    size_t end_at;   /* the length of that text */
+    bool is_multiline;
+    struct settings *settings; /* a reference of its own, where there is a place */
+    uint64_t newest_flight;    /* that was continued; 0: none */
+    size_t newest_at;          /* the length of its text then */
+    double worth;              /* the share of continued texts that were read on, smoothed */
 };
 
 /* Lets a posted turn find out that the engine has gone. */
@@ -106,6 +152,8 @@ struct engine {
     uint64_t *queue; /* ids of questions to look at in the next turn */
     size_t n_queue, cap_queue;
     uint64_t byte_us; /* when the bytes being handled came; 0 outside */
+    struct rhythm rhythm;
+    struct ahead ahead;
     struct trace trace;
     struct engine_stats stats;
     bool was_busy;
@@ -128,8 +176,9 @@ void engine_finish(struct engine *e, struct asked *a, struct fit_rest given, boo
 void engine_arm(struct engine *e);
 /* The flight's text or state changed: its riders are looked at now. */
 void engine_look(struct engine *e, uint64_t flight);
-/* The flight failed: its riders get the predictor's word, or silence and the reason. */
-void engine_fail(struct engine *e, uint64_t flight, const struct error *error);
+/* The flight failed at this endpoint, and goes: its riders take off to another one where there is
+ * one, or get the predictor's word, or silence and the reason. */
+void engine_fail(struct engine *e, uint64_t flight, uint64_t endpoint, const struct error *error);
 void engine_note_busy(struct engine *e);
 struct boarding engine_place(const struct asked *a, const struct open_document *doc,
                              uint64_t model);
@@ -143,8 +192,11 @@ void converse(struct engine *e, struct asked *a);
 void converse_consider(struct engine *e, struct asked *a, uint64_t now_us);
 
 /* -- supply.c -- */
-/* Who would answer. A model that has to be loaded first is sent for; where there is none at all,
- * endpoints whose models come and go are looked at again. */
+/* Who would answer: by the settings, or the model that was switched to where `wish` is empty. */
+struct route supply_find(const struct engine *e, const struct settings *s, enum role role, str wish,
+                         uint64_t avoid);
+/* The same for a question. A model that has to be loaded first is sent for; where there is none at
+ * all, endpoints whose models come and go are looked at again. */
 struct route supply_route(struct engine *e, const struct asked *a);
 /* Whether the model is still loaded, as far as anybody knows; else the question waits until the
  * server has said so. */
@@ -167,6 +219,37 @@ uint64_t lessons_next_us(const struct engine *e);
 void lessons_tick(struct engine *e, uint64_t now_us);
 void lessons_release(struct engine *e);
 
+/* -- rhythm.c -- */
+void rhythm_on_edit(struct engine *e, uint64_t document, const struct edit *edit, uint64_t now_us);
+/* A model has begun to answer, so long after it was asked. */
+void rhythm_on_first(struct engine *e, uint64_t first_us);
+/* Until when a take-off for the question waits; a time that has passed for not at all. */
+uint64_t rhythm_hold_us(const struct engine *e, const struct asked *a);
+
+/* -- ahead.c -- */
+void ahead_init(struct engine *e);
+void ahead_release(struct engine *e);
+/* The question is about to be answered with the first `n` bytes of the view's text. */
+void ahead_on_answer(struct engine *e, const struct asked *a, const struct flight_view *view,
+                     size_t n, uint64_t now_us);
+/* Whatever was planned for the document isn't wanted any more. */
+void ahead_forget(struct engine *e, uint64_t document);
+void ahead_tick(struct engine *e, uint64_t now_us);
+
+/* -- recall.c -- */
+struct prompt_window;
+struct store_key recall_key_of_fill(const struct engine *e, const struct asked *a,
+                                    const struct route *r, const struct prompt_window *w);
+/* A chat with an identity needs no route. */
+struct store_key recall_key_of_chat(const struct engine *e, const struct asked *a,
+                                    const struct route *r);
+/* What the store knows: a->recollection has it at STORE_HIT; at STORE_LATER the question is
+ * looked at again when the store has answered. */
+enum store_found recall(struct engine *e, struct asked *a, const struct store_key *key);
+void recall_forget(struct engine *e, struct asked *a);
+/* The leg's flight has landed whole. */
+void recall_keep(struct engine *e, const struct leg *leg);
+
 /* -- leg.c -- */
 /* What would be sent for a question. */
 struct prompt_window {
@@ -181,16 +264,25 @@ void prompt_window_release(struct prompt_window *w);
 /* Whether a model can fill in the middle: by its server's own means, or by a template of ours. */
 bool leg_can_fill(const struct model_info *m);
 /* How much text a route's model is sent. */
-struct window_limits leg_limits(const struct asked *a, const struct route *r);
+struct window_limits leg_limits(const struct engine *e, const struct asked *a,
+                                const struct route *r);
 /* Hash of who would answer. */
 uint64_t leg_model(const struct route *r);
-/* Takes off with the question aboard and starts the exchange. */
+/* Takes off with the question aboard and starts the exchange. What comes back is kept by `key`. */
 void leg_start(struct engine *e, struct asked *a, const struct open_document *doc,
-               const struct route *r, const struct prompt_window *w);
+               const struct route *r, const struct prompt_window *w, const struct store_key *key);
+/* Has the text of a flight that has landed cut continued; `a` stands at its end, what isn't in the
+ * document being its selection. False where it can't be. */
+bool leg_continue(struct engine *e, const struct asked *a, const struct open_document *doc,
+                  const struct route *r, const struct prompt_window *w, uint64_t flight);
 /* The same for a chat: takes off by `key`, and sends what is said. False where it may not be sent;
  * *why says so then. */
 bool leg_start_chat(struct engine *e, struct asked *a, const struct route *r, uint64_t key,
-                    struct error *why);
+                    const struct store_key *kept_by, struct error *why);
+/* Lands what the store knows of the question as a flight of its own, the question aboard. */
+void leg_recalled(struct engine *e, struct asked *a, const struct open_document *doc,
+                  const struct route *r, const struct prompt_window *w);
+void leg_recalled_chat(struct engine *e, struct asked *a, uint64_t key);
 /* Lands the predictor's text as a flight of its own, the question aboard. */
 void leg_embedded(struct engine *e, struct asked *a, const struct open_document *doc,
                   uint64_t model);

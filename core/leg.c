@@ -15,14 +15,10 @@
 #include "core/prompt/redact.h"
 #include "core/prompt/template.h"
 
-#define FIRST_TOKEN_US                                                                             \
-    SEC_TO_US(30) /* a slow machine reads a long prompt; the rider waits less                      \
-                   */
-#define TOTAL_US            SEC_TO_US(90)
-#define CHAT_FIRST_TOKEN_US SEC_TO_US(180) /* a CPU reads a long prompt */
-#define CHAT_TOTAL_US       SEC_TO_US(600)
 #define CHAT_MAX_SAME       12u
-#define LINE_MAX_LINES      2u /* one unit past what is shown */
+#define READ_WITHIN_US      SEC_TO_US(1) /* longer than that nobody waits for a suggestion */
+#define WINDOW_MIN_PREFIX   512u
+#define LINE_MAX_LINES      2u /* one unit past what is shown; blank ones don't count */
 #define BLOCK_MAX_LINES     24u
 #define MAX_RIDERS          64u
 #define DEFAULT_TEMPERATURE 0.1
@@ -91,10 +87,20 @@ static bool renders_itself(const struct route *r, const struct model_options *o)
            (str_eq(o->fim, STR("auto")) || str_eq(o->fim, STR("infill")) || o->fim.len == 0);
 }
 
-struct window_limits leg_limits(const struct asked *a, const struct route *r)
+struct window_limits leg_limits(const struct engine *e, const struct asked *a,
+                                const struct route *r)
 {
     const struct model_options *o = settings_model_options(a->settings, str_from(r->name));
-    return renders_itself(r, o) ? WINDOW_LIMITS_INIT : WINDOW_LIMITS_WIDE;
+    struct window_limits limits = renders_itself(r, o) ? WINDOW_LIMITS_INIT : WINDOW_LIMITS_WIDE;
+    size_t can_read =
+        upstream_prompt_bytes(e->options.upstream, r->endpoint, r->model, READ_WITHIN_US);
+    /* By halves, so that the window's edges stay where they are while the measured speed wavers. */
+    while (limits.prefix_bytes + limits.suffix_bytes > can_read &&
+           limits.prefix_bytes > WINDOW_MIN_PREFIX) {
+        limits.prefix_bytes /= 2;
+        limits.suffix_bytes /= 2;
+    }
+    return limits;
 }
 
 static const struct template_family *family_of(const struct route *r, const struct model_options *o)
@@ -124,6 +130,7 @@ struct outgoing {
     const struct template_family *family; /* NULL: the server renders */
     str stops[16];
     struct generate generate;
+    size_t n_redacted; /* secrets that were blanked */
 };
 
 static void copy_window(struct outgoing *out, const struct prompt_window *w)
@@ -171,8 +178,9 @@ static void outgoing_fill(struct outgoing *out, const struct asked *a, const str
     const struct model_options *o = settings_model_options(a->settings, str_from(r->name));
     copy_window(out, w);
     if (r->is_remote && a->settings->privacy_redact) {
-        size_t n = redact_outgoing(out);
-        log_info(LOG_ENGINE, "question=%llu redacted=%zu", (unsigned long long)a->id, n);
+        out->n_redacted = redact_outgoing(out);
+        log_info(LOG_ENGINE, "question=%llu redacted=%zu", (unsigned long long)a->id,
+                 out->n_redacted);
     }
     struct generate *g = &out->generate;
     out->family = renders_itself(r, o) ? NULL : family_of(r, o);
@@ -255,11 +263,46 @@ static struct leg *leg_find(struct engine *e, uint64_t exchange)
     return leg;
 }
 
-static void feed(struct engine *e, struct leg *leg, size_t n_before)
+/* Where the last line ends that a place which calls for a line is given; 0: it hasn't come. */
+static size_t enough(const struct leg *leg)
 {
+    str text = buf_str(&leg->clean);
+    unsigned n = 0;
+    for (size_t at = 0; leg->max_lines > 0 && at < text.len;) {
+        size_t eol = str_find_char(text, '\n', at);
+        size_t end = eol == SIZE_MAX ? text.len : eol;
+        bool is_whole = eol != SIZE_MAX || trim_is_at_line_end(leg->trim);
+        n += is_whole && str_trim(str_sub(text, at, end)).len > 0;
+        if (n == leg->max_lines) {
+            return end;
+        }
+        at = end + 1;
+    }
+    return 0;
+}
+
+/* Gives the flight what has come to be clean since; false where that is enough. */
+static bool feed(struct engine *e, struct leg *leg, size_t n_before)
+{
+    size_t n_enough = enough(leg);
+    if (n_enough > 0) {
+        buf_truncate(&leg->clean, n_enough);
+    }
     str all = buf_str(&leg->clean);
     flights_feed(e->flights, leg->flight, str_sub(all, n_before, all.len),
-                 trim_is_at_line_end(leg->trim));
+                 n_enough > 0 || trim_is_at_line_end(leg->trim));
+    return n_enough == 0;
+}
+
+/* Nothing more will come. Frees the leg. */
+static void leg_land(struct engine *e, struct leg *leg, bool is_complete, uint64_t now_us)
+{
+    if (is_complete) {
+        recall_keep(e, leg);
+    }
+    uint64_t flight = leg->flight;
+    leg_free(e, leg);
+    flights_land(e->flights, flight, is_complete, now_us);
 }
 
 static void on_text(uint64_t exchange, str utf8, void *user)
@@ -270,18 +313,23 @@ static void on_text(uint64_t exchange, str utf8, void *user)
         return;
     }
     e->byte_us = clock_now_us();
+    if (!leg->has_begun && !leg->is_chat) {
+        rhythm_on_first(e, e->byte_us - leg->began_us);
+    }
+    leg->has_begun = true;
     size_t n_before = leg->clean.len;
     trim_feed(leg->trim, utf8, &leg->clean);
-    feed(e, leg, n_before);
+    bool is_enough = !feed(e, leg, n_before);
     uint64_t flight = leg->flight;
     enum trim_end ended = trim_ended(leg->trim);
-    if (ended != TRIM_OPEN) {
+    if (ended != TRIM_OPEN || is_enough) {
         log_debug(LOG_FLIGHT, "flight=%llu ended: %s", (unsigned long long)flight,
-                  trim_end_reason(ended));
+                  is_enough ? "enough" : trim_end_reason(ended));
+        if (!leg->is_chat && (is_enough || ended == TRIM_LIMIT)) {
+            flights_note_cut(e->flights, flight);
+        }
         exchange_cancel(e->options.upstream, exchange);
-        bool is_complete = is_whole(e, leg, FINISH_STOP);
-        leg_free(e, leg);
-        flights_land(e->flights, flight, is_complete, e->byte_us);
+        leg_land(e, leg, is_whole(e, leg, FINISH_STOP), e->byte_us);
     }
     engine_look(e, flight);
     e->byte_us = 0;
@@ -303,18 +351,20 @@ static void on_done(uint64_t exchange, const struct generate_end *end, double co
         /* Not the message: a server may quote the prompt in it. */
         log_info(LOG_FLIGHT, "flight=%llu failed: %s %d", (unsigned long long)flight,
                  err_name(error->code), error->detail);
+        uint64_t endpoint = leg->endpoint;
         leg_free(e, leg);
-        engine_fail(e, flight, error);
-        flights_drop(e->flights, flight);
+        engine_fail(e, flight, endpoint, error);
     } else {
         e->byte_us = now_us;
         bool is_cut = end->reason != FINISH_STOP;
         size_t n_before = leg->clean.len;
         trim_finish(leg->trim, is_cut, &leg->clean);
-        feed(e, leg, n_before);
+        (void)feed(e, leg, n_before);
         bool is_complete = is_whole(e, leg, end->reason);
-        leg_free(e, leg);
-        flights_land(e->flights, flight, is_complete, now_us);
+        if (!leg->is_chat && end->reason == FINISH_LENGTH) {
+            flights_note_cut(e->flights, flight);
+        }
+        leg_land(e, leg, is_complete, now_us);
         engine_look(e, flight);
         e->byte_us = 0;
     }
@@ -324,15 +374,25 @@ static void on_done(uint64_t exchange, const struct generate_end *end, double co
 
 /* -- taking off -- */
 
-static struct trim *make_trim(const struct asked *a, const struct open_document *doc,
-                              const struct prompt_window *w)
+static bool counts_lines(const struct engine *e, const struct asked *a)
+{
+    return a->is_multiline && a->unit == UNIT_LINE && !e->options.off.fill;
+}
+
+static struct trim *make_trim(const struct engine *e, const struct asked *a,
+                              const struct open_document *doc, const struct prompt_window *w)
 {
     struct buf scratch;
     buf_init(&scratch, WINDOW_MAX_BYTES);
     size_t line = document_line_start(doc->text, document_line_at(doc->text, a->cursor));
     size_t from = a->cursor - line > WINDOW_MAX_BYTES / 2 ? a->cursor : line;
-    unsigned lines = a->unit == UNIT_BLOCK ? BLOCK_MAX_LINES : LINE_MAX_LINES;
-    struct trim_spec spec = {.line_before = document_slice(doc->text, from, a->cursor, &scratch),
+    bool is_block = a->unit == UNIT_BLOCK || counts_lines(e, a);
+    unsigned lines = is_block ? BLOCK_MAX_LINES : LINE_MAX_LINES;
+    str before = document_slice(doc->text, from, a->cursor, &scratch);
+    if (a->selected.len > 0 && a->selected_start == a->cursor) { /* what a text goes on from */
+        before = str_after_last(buf_str(&w->prefix), '\n');
+    }
+    struct trim_spec spec = {.line_before = before,
                              .suffix = buf_str(&w->suffix),
                              .is_multiline = a->is_multiline,
                              .max_lines = a->is_multiline ? lines : 1,
@@ -355,42 +415,80 @@ static uint64_t take_off(struct engine *e, struct asked *a, const struct open_do
     return flights_take_off(e->flights, &spec, a->id, now_us);
 }
 
-/* The exchange of a flight that has just taken off with `a` aboard. Takes `trim`. */
-static void leg_begin(struct engine *e, struct asked *a, const struct route *r, uint64_t flight,
-                      struct trim *trim, const struct exchange_spec *spec)
+/* The exchange of a flight that has just taken off for `a`. Takes `trim`. What comes is kept by
+ * `kept_by`, where that isn't NULL. */
+static void leg_begin(struct engine *e, const struct asked *a, const struct route *r,
+                      uint64_t flight, struct trim *trim, const struct exchange_spec *spec,
+                      const struct store_key *kept_by)
 {
     struct exchange_sink sink = {.on_text = on_text, .on_done = on_done, .user = e};
     struct leg *leg = xcalloc(1, sizeof(*leg));
     leg->trim = trim;
     leg->is_chat = a->kind == QUESTION_CHAT;
+    leg->is_multiline = a->is_multiline || leg->is_chat;
+    leg->is_kept = kept_by != NULL;
+    if (leg->is_kept) {
+        leg->key = *kept_by;
+    }
+    leg->endpoint = r->endpoint;
+    leg->max_lines = counts_lines(e, a) ? LINE_MAX_LINES : 0;
     buf_init(&leg->clean, FLIGHT_MAX_TEXT_BYTES);
     leg->began_us = clock_now_us();
     memcpy(leg->name, r->name, sizeof(leg->name));
     leg->flight = flight;
     leg->exchange = exchange_start(e->options.upstream, spec, &sink);
     HASH_ADD(hh, e->legs, exchange, sizeof(leg->exchange), leg);
+}
+
+static void ride(struct asked *a, const struct route *r, uint64_t flight)
+{
     a->flight = flight;
     a->state = ASKED_RIDING;
     a->source = ANSWER_MODEL;
     memcpy(a->model_name, r->name, sizeof(a->model_name));
 }
 
+/* How long it may take is learned from how long such calls take. */
+static struct exchange_spec exchange_of(const struct asked *a, const struct route *r,
+                                        const struct outgoing *out)
+{
+    return (struct exchange_spec){.endpoint = r->endpoint,
+                                  .kind = a->is_explicit ? EXCHANGE_ASKED : EXCHANGE_TYPING,
+                                  .generate = out->generate,
+                                  .first_token_us = EXCHANGE_AUTO,
+                                  .total_us = EXCHANGE_AUTO};
+}
+
 void leg_start(struct engine *e, struct asked *a, const struct open_document *doc,
-               const struct route *r, const struct prompt_window *w)
+               const struct route *r, const struct prompt_window *w, const struct store_key *key)
 {
     uint64_t now_us = clock_now_us();
     struct outgoing out = {.family = NULL};
     outgoing_fill(&out, a, r, w, doc);
-    struct exchange_spec spec = {.endpoint = r->endpoint,
-                                 .generate = out.generate,
-                                 .first_token_us = now_us + FIRST_TOKEN_US,
-                                 .total_us = now_us + TOTAL_US};
+    struct exchange_spec spec = exchange_of(a, r, &out);
     uint64_t flight = take_off(e, a, doc, w, leg_model(r), false, now_us);
-    leg_begin(e, a, r, flight, make_trim(a, doc, w), &spec);
+    leg_begin(e, a, r, flight, make_trim(e, a, doc, w), &spec, out.n_redacted > 0 ? NULL : key);
+    ride(a, r, flight);
     trace_why(&e->trace, a->trace, "flight %llu to %s, %zu+%zu bytes", (unsigned long long)flight,
               r->name, w->prefix.len, w->suffix.len);
     outgoing_release(&out);
     engine_note_busy(e);
+}
+
+bool leg_continue(struct engine *e, const struct asked *a, const struct open_document *doc,
+                  const struct route *r, const struct prompt_window *w, uint64_t flight)
+{
+    uint64_t now_us = clock_now_us();
+    if (!flights_continue(e->flights, flight, now_us)) {
+        return false;
+    }
+    struct outgoing out = {.family = NULL};
+    outgoing_fill(&out, a, r, w, doc);
+    struct exchange_spec spec = exchange_of(a, r, &out);
+    leg_begin(e, a, r, flight, make_trim(e, a, doc, w), &spec, NULL);
+    outgoing_release(&out);
+    engine_note_busy(e);
+    return true;
 }
 
 /* -- chats -- */
@@ -415,7 +513,7 @@ static bool chat_fill(struct outgoing *out, const struct asked *a, const struct 
         return false;
     }
     if (redacts) {
-        (void)redact(buf_str(&c->prompt), &out->prompt);
+        out->n_redacted = redact(buf_str(&c->prompt), &out->prompt);
     } else {
         buf_append(&out->prompt, buf_str(&c->prompt));
     }
@@ -434,22 +532,24 @@ static bool chat_fill(struct outgoing *out, const struct asked *a, const struct 
     return true;
 }
 
+static struct trim *make_chat_trim(void)
+{
+    struct trim_spec spec = {
+        .is_multiline = true, .max_same = CHAT_MAX_SAME, .max_bytes = FLIGHT_MAX_TEXT_BYTES / 2};
+    return trim_create(&spec);
+}
+
 bool leg_start_chat(struct engine *e, struct asked *a, const struct route *r, uint64_t key,
-                    struct error *why)
+                    const struct store_key *kept_by, struct error *why)
 {
     uint64_t now_us = clock_now_us();
     struct outgoing out = {.family = NULL};
     bool may_go = chat_fill(&out, a, r, why);
     if (may_go) {
-        struct exchange_spec spec = {.endpoint = r->endpoint,
-                                     .generate = out.generate,
-                                     .first_token_us = now_us + CHAT_FIRST_TOKEN_US,
-                                     .total_us = now_us + CHAT_TOTAL_US};
-        struct trim_spec trim = {.is_multiline = true,
-                                 .max_same = CHAT_MAX_SAME,
-                                 .max_bytes = FLIGHT_MAX_TEXT_BYTES / 2};
+        struct exchange_spec spec = exchange_of(a, r, &out);
         uint64_t flight = flights_take_off_keyed(e->flights, key, a->id, now_us);
-        leg_begin(e, a, r, flight, trim_create(&trim), &spec);
+        leg_begin(e, a, r, flight, make_chat_trim(), &spec, out.n_redacted > 0 ? NULL : kept_by);
+        ride(a, r, flight);
         trace_why(&e->trace, a->trace, "flight %llu to %s, %zu bytes", (unsigned long long)flight,
                   r->name, out.generate.prompt.len);
         engine_note_busy(e);
@@ -458,27 +558,63 @@ bool leg_start_chat(struct engine *e, struct asked *a, const struct route *r, ui
     return may_go;
 }
 
+/* -- what is there already -- */
+
+/* Has the question's flight land at once with `text`, as if it had just come. Takes `trim`. */
+static void land_at_once(struct engine *e, const struct asked *a, struct trim *trim,
+                         unsigned max_lines, str text)
+{
+    struct leg leg = {.flight = a->flight, .trim = trim, .max_lines = max_lines};
+    buf_init(&leg.clean, FLIGHT_MAX_TEXT_BYTES);
+    trim_feed(trim, text, &leg.clean);
+    trim_finish(trim, false, &leg.clean);
+    bool is_enough = !feed(e, &leg, 0);
+    if (a->kind != QUESTION_CHAT && (is_enough || trim_ended(trim) == TRIM_LIMIT)) {
+        flights_note_cut(e->flights, a->flight);
+    }
+    flights_land(e->flights, a->flight, true, clock_now_us());
+    buf_release(&leg.clean);
+    trim_destroy(trim);
+}
+
 void leg_embedded(struct engine *e, struct asked *a, const struct open_document *doc,
                   uint64_t model)
 {
-    uint64_t now_us = clock_now_us();
     struct prompt_window w;
     struct window_limits limits = WINDOW_LIMITS_WIDE;
     prompt_window_take(&w, a, doc, &limits, model);
-    a->flight = take_off(e, a, doc, &w, model, true, now_us);
-    struct trim *trim = make_trim(a, doc, &w);
-    struct buf clean;
-    buf_init(&clean, FLIGHT_MAX_TEXT_BYTES);
-    trim_feed(trim, buf_str(&a->standby), &clean);
-    trim_finish(trim, false, &clean);
-    flights_feed(e->flights, a->flight, buf_str(&clean), true);
-    flights_land(e->flights, a->flight, true, now_us);
-    buf_release(&clean);
-    trim_destroy(trim);
+    a->flight = take_off(e, a, doc, &w, model, true, clock_now_us());
+    land_at_once(e, a, make_trim(e, a, doc, &w), 0, buf_str(&a->standby));
     prompt_window_release(&w);
     a->state = ASKED_RIDING;
     a->source = ANSWER_PREDICTOR;
     (void)snprintf(a->model_name, sizeof(a->model_name), "embedded");
+}
+
+static void ride_recalled(struct engine *e, struct asked *a)
+{
+    a->boarded = BOARDED_CACHED;
+    a->state = ASKED_RIDING;
+    a->source = ANSWER_MODEL;
+    memcpy(a->model_name, a->recollection.model_name, sizeof(a->model_name));
+    trace_why(&e->trace, a->trace, "cached on disk: flight %llu", (unsigned long long)a->flight);
+    engine_queue(e, a);
+}
+
+void leg_recalled(struct engine *e, struct asked *a, const struct open_document *doc,
+                  const struct route *r, const struct prompt_window *w)
+{
+    a->flight = take_off(e, a, doc, w, leg_model(r), true, clock_now_us());
+    unsigned max_lines = counts_lines(e, a) ? LINE_MAX_LINES : 0;
+    land_at_once(e, a, make_trim(e, a, doc, w), max_lines, buf_str(&a->recollection.text));
+    ride_recalled(e, a);
+}
+
+void leg_recalled_chat(struct engine *e, struct asked *a, uint64_t key)
+{
+    a->flight = flights_take_off_keyed(e->flights, key, a->id, clock_now_us());
+    land_at_once(e, a, make_chat_trim(), 0, buf_str(&a->recollection.text));
+    ride_recalled(e, a);
 }
 
 void leg_abort(uint64_t flight, void *user)

@@ -7,14 +7,24 @@
  *       another program, has a reason. Typing sends for it again. */
 #include "core/engine_internal.h"
 
+struct route supply_find(const struct engine *e, const struct settings *s, enum role role, str wish,
+                         uint64_t avoid)
+{
+    struct route_order order = {.role = role,
+                                .wish = wish.len > 0 ? wish : buf_str(&e->preferred[role]),
+                                .can_fill = leg_can_fill,
+                                .avoid = avoid};
+    return route_find(e->options.upstream, s, &order);
+}
+
 struct route supply_route(struct engine *e, const struct asked *a)
 {
     struct upstream *u = e->options.upstream;
     str wish = buf_str(&a->wish);
-    struct route r = route_find(u, a->settings, a->role, wish, leg_can_fill);
+    struct route r = supply_find(e, a->settings, a->role, wish, a->avoid);
     if (r.needs_load) {
         upstream_load(u, r.load_endpoint, r.load_model);
-        r = route_find(u, a->settings, a->role, wish, leg_can_fill);
+        r = supply_find(e, a->settings, a->role, wish, a->avoid);
     }
     if (r.state == ROUTE_NONE) {
         upstream_refresh(u);
@@ -40,8 +50,7 @@ void supply_warm_up(struct engine *e)
         !upstream_is_settled(u)) {
         return;
     }
-    struct route r =
-        route_find(u, s, ROLE_INLINE, buf_str(&e->preferred[ROLE_INLINE]), leg_can_fill);
+    struct route r = supply_find(e, s, ROLE_INLINE, STR(""), 0);
     uint64_t model = hash_mix(r.load_endpoint, hash_str(r.load_model));
     if (r.needs_load && model != e->warmed) {
         e->warmed = model;

@@ -35,7 +35,11 @@ static void send_answer(struct task *t, bool is_done, str error)
     json_key_str(w, STR("id"), t->token);
     json_key_str(w, STR("title"), t->title);
     json_key_str(w, STR("uri"), t->uri);
-    json_key_str(w, STR("text"), buf_str(&t->answer));
+    struct buf text;
+    buf_init(&text, 4 * FLIGHT_MAX_TEXT_BYTES);
+    markdown_append(&text, buf_str(&t->answer));
+    json_key_str(w, STR("text"), buf_str(&text));
+    buf_release(&text);
     json_key_bool(w, STR("done"), is_done);
     if (error.len > 0) {
         json_key_str(w, STR("error"), error);
@@ -143,7 +147,7 @@ static bool show_file(struct task *t)
     file_path(s->n_answer_files, &path);
     buf_init(&text, 8 * FLIGHT_MAX_TEXT_BYTES);
     buf_appendf(&text, "# " STR_FMT "\n\n", STR_ARG(t->title));
-    buf_append(&text, buf_str(&t->answer));
+    markdown_append(&text, buf_str(&t->answer));
     bool is_written = socket_make_folder() && write_file(buf_cstr(&path), buf_str(&text));
     if (is_written) {
         s->n_answer_files++;
@@ -168,7 +172,7 @@ static void show_message(struct task *t)
     struct buf message;
     buf_init(&message, 16 * FLIGHT_MAX_TEXT_BYTES);
     buf_appendf(&message, STR_FMT ":\n", STR_ARG(t->title));
-    buf_append(&message, buf_str(&t->answer));
+    markdown_append(&message, buf_str(&t->answer));
     session_show(t->session, 3, str_trim_end(buf_str(&message)));
     buf_release(&message);
 }
@@ -187,10 +191,10 @@ void answers_release(struct session *s)
 
 /* -- the place -- */
 
-void answers_show(struct task *t, str markdown, bool is_done)
+void answers_show(struct task *t, str spoken, bool is_done)
 {
     buf_clear(&t->answer);
-    markdown_append(&t->answer, markdown);
+    buf_append(&t->answer, spoken); /* made safe where it is shown, which is less often */
     const struct client *c = &t->session->client;
     if (c->shows_answers && is_done) {
         send_answer(t, true, STR(""));

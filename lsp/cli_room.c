@@ -18,6 +18,7 @@
 #include "core/base/clock.h"
 #include "core/base/limits.h"
 #include "core/base/utf8.h"
+#include "lsp/answer_store.h"
 #include "lsp/cli.h"
 
 #define WAIT_EVERY_US MS_TO_US(10)
@@ -203,11 +204,13 @@ void cli_room_start(struct cli_room *room)
                                      .user = room};
     room->upstream = upstream_create(room->loop, &reach);
     upstream_configure(room->upstream, room->settings);
+    room->store = answer_store_create(room->loop, room->settings);
     struct engine_options parts = {.loop = room->loop,
                                    .documents = room->documents,
                                    .upstream = room->upstream,
                                    .predictor = room->predictor,
                                    .settings = room->settings,
+                                   .store = room->store,
                                    .on_status = on_engine_status,
                                    .user = room};
     room->engine = engine_create(&parts);
@@ -276,6 +279,7 @@ void cli_room_release(struct cli_room *room)
     if (room->loop != NULL) {
         loop_timer_destroy(room->waiting);
         engine_destroy(room->engine);
+        store_destroy(room->store);
         upstream_destroy(room->upstream);
         predictor_destroy(room->predictor);
         documents_destroy(room->documents);

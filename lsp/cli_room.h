@@ -17,6 +17,7 @@ struct cli_room {
     struct documents *documents;
     struct predictor *predictor;
     struct upstream *upstream;
+    struct store *store;
     struct engine *engine;
     str path;                   /* absolute, links resolved; in the arena; empty without a file */
     str root;                   /* nearest folder with .git above it, else the file's own; without

@@ -11,6 +11,7 @@
 #include "core/base/clock.h"
 #include "core/base/limits.h"
 #include "core/base/log.h"
+#include "lsp/answer_store.h"
 #include "lsp/ask.h"
 
 #define PULL_WAIT_US    SEC_TO_US(2)  /* then the defaults must do for the time being */
@@ -220,6 +221,7 @@ static void apply(struct session *s)
     sync_update_exclusions(s);
     if (s->engine) {
         upstream_configure(s->upstream, s->settings);
+        answer_store_configure(s->store, s->settings);
         engine_configure(s->engine, s->settings);
         if (!is_same_exclusion(old, s->settings)) {
             forget_hidden(s);

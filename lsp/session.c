@@ -9,6 +9,7 @@
 #include "core/base/clock.h"
 #include "core/base/limits.h"
 #include "core/base/log.h"
+#include "lsp/answer_store.h"
 #include "lsp/methods.h"
 #include "lsp/task.h"
 
@@ -72,6 +73,7 @@ void session_destroy(struct session *s)
     tasks_cancel_all(s);
     engine_destroy(s->engine); /* ends what is asked: each is answered */
     s->engine = NULL;
+    store_destroy(s->store);
     upstream_destroy(s->upstream);
     predictor_destroy(s->predictor);
     rpc_destroy(s->rpc); /* lets the tasks go that wait for the editor */
@@ -215,11 +217,13 @@ void session_wake(struct session *s)
                                      .user = s};
     s->upstream = upstream_create(s->options.loop, &reach);
     upstream_configure(s->upstream, s->settings);
+    s->store = answer_store_create(s->options.loop, s->settings);
     struct engine_options parts = {.loop = s->options.loop,
                                    .documents = s->documents,
                                    .upstream = s->upstream,
                                    .predictor = s->predictor,
                                    .settings = s->settings,
+                                   .store = s->store,
                                    .on_status = on_engine_status,
                                    .user = s};
     s->engine = engine_create(&parts);
@@ -234,6 +238,7 @@ void session_set_out(struct session *s)
     s->is_set_out = true;
     config_show_problems(s);
     upstream_probe(s->upstream);
+    store_warm(s->store);
     for (size_t i = 0; i < s->n_folders; i++) {
         predictor_learn_workspace(s->predictor, s->folders[i]);
     }

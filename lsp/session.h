@@ -105,6 +105,7 @@ struct session {
     struct documents *documents; /* owned, from the start */
     struct predictor *predictor;
     struct upstream *upstream;
+    struct store *store;
     struct engine *engine;
 
     /* -- config -- */

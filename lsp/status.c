@@ -140,6 +140,7 @@ void stats_write_all(struct session *s, struct json_writer *w)
     json_begin_object(w);
     write_server(s, w);
     stats_write(&(struct stats_sources){.engine = s->engine,
+                                        .store = s->store,
                                         .upstream = s->upstream,
                                         .predictor = s->predictor,
                                         .documents = s->documents,

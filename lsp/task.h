@@ -52,7 +52,7 @@ struct task {
     struct buf text;           /* what is put into the document */
     uint64_t shown_us;         /* when an explanation was last sent */
     struct loop_timer *frame;  /* owned; for the next one */
-    struct buf answer;         /* the explanation as Markdown */
+    struct buf answer;         /* the explanation as the model says it */
     unsigned n_asked;          /* requests to the editor that aren't answered: holds the task */
     struct task *next, **at;
 };
@@ -98,7 +98,7 @@ void edits_write(const struct task *t, const struct open_document *doc, struct j
 
 /* -- answers.c -- */
 /* The explanation has grown, or is whole (is_done). */
-void answers_show(struct task *t, str markdown, bool is_done);
+void answers_show(struct task *t, str spoken, bool is_done);
 /* It failed: who shows answers hears of it there. False where the person has to be told otherwise.
  */
 bool answers_fail(struct task *t, str message);

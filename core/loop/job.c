@@ -1,8 +1,13 @@
 /* job.c - work on a thread of libuv's pool, which starts with the first job.
  *
  * Rules    done comes exactly once, on the loop; the job is freed right after it. A job that is
- *          running can't be stopped: whoever wants that hands it a flag to look at. */
+ *          running can't be stopped: whoever wants that hands it a flag to look at. Jobs step back
+ *          for whoever types: on one CPU a key would else wait until a job's turn is over. */
 #include "core/loop/internal.h"
+
+#include <sys/resource.h>
+
+#define JOB_NICE 10
 
 struct loop_job {
     uv_work_t uv;
@@ -32,9 +37,22 @@ void loop_job_cancel(struct loop_job *job)
     }
 }
 
+/* Where priorities belong to threads; elsewhere this would slow down the loop too. */
+static void step_back(void)
+{
+#ifdef __linux__
+    static _Thread_local bool has_stepped_back;
+    if (!has_stepped_back) {
+        has_stepped_back = true;
+        (void)setpriority(PRIO_PROCESS, 0, JOB_NICE);
+    }
+#endif
+}
+
 static void on_thread(uv_work_t *req)
 {
     struct loop_job *job = container_of(req, struct loop_job, uv);
+    step_back();
     job->work(job->user);
 }
 

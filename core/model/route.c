@@ -193,6 +193,9 @@ static void take_unloaded(struct route *r, const struct endpoint *ep, const stru
  * the route, that is when it is ready. */
 static bool try_endpoint(struct route *r, const struct endpoint *ep, str model)
 {
+    if (r->avoid != 0 && ep->id == r->avoid) {
+        return false;
+    }
     if (ep->state == ENDPOINT_LOADING && r->state == ROUTE_NONE) {
         take(r, ep, NULL);
         return false;
@@ -228,6 +231,13 @@ static bool try_endpoint(struct route *r, const struct endpoint *ep, str model)
         take_unloaded(r, ep, m);
         return false;
     }
+    if (!upstream_would_admit(r->upstream, ep->id, m->id)) {
+        say(r,
+            STR_FMT "/" STR_FMT " keeps failing and is left alone for a while; why: "
+                    "crucible-ls doctor",
+            STR_ARG(ep->name), STR_ARG(m->id));
+        return false;
+    }
     r->message[0] = '\0';
     take(r, ep, m);
     return true;
@@ -257,14 +267,18 @@ static bool try_name(struct route *r, const struct upstream *u, str name)
     return false;
 }
 
-static void try_all(struct route *r, const struct upstream *u)
+/* Without a list: the nearest tier that there is, and no other, since nobody has named one. */
+static void try_nearest(struct route *r, const struct upstream *u)
 {
-    for (int tier = TIER_LOOPBACK; tier <= TIER_CLOUD; tier++) {
-        for (size_t i = 0; i < upstream_count(u); i++) {
-            const struct endpoint *ep = upstream_endpoint(u, i);
-            if (!is_embedded(ep) && (int)ep->tier == tier && try_endpoint(r, ep, STR(""))) {
-                return;
-            }
+    enum tier nearest = TIER_CLOUD;
+    for (size_t i = 0; i < upstream_count(u); i++) {
+        const struct endpoint *ep = upstream_endpoint(u, i);
+        nearest = !is_embedded(ep) && ep->tier < nearest ? ep->tier : nearest;
+    }
+    for (size_t i = 0; i < upstream_count(u); i++) {
+        const struct endpoint *ep = upstream_endpoint(u, i);
+        if (!is_embedded(ep) && ep->tier == nearest && try_endpoint(r, ep, STR(""))) {
+            return;
         }
     }
 }
@@ -323,12 +337,16 @@ static void say_nothing_there(struct route *r, const struct upstream *u, bool na
     }
 }
 
-struct route route_find(const struct upstream *u, const struct settings *s, enum role role,
-                        str wish, route_fill_fn *can_fill)
+struct route route_find(const struct upstream *u, const struct settings *s,
+                        const struct route_order *order)
 {
+    enum role role = order->role;
+    str wish = order->wish;
     struct route r = {.role = role,
+                      .upstream = u,
+                      .avoid = order->avoid,
                       .start_hint = upstream_start_hint(u),
-                      .can_fill = can_fill,
+                      .can_fill = order->can_fill,
                       .state = ROUTE_NONE,
                       .loading = -1.0,
                       .allows_embedded = true};
@@ -342,7 +360,7 @@ struct route route_find(const struct upstream *u, const struct settings *s, enum
     if (list.n > 0) {
         names_engine = try_list(&r, u, &list);
     } else {
-        try_all(&r, u);
+        try_nearest(&r, u);
         r.needs_load = r.needs_load && r.state != ROUTE_READY; /* what is there is good enough */
     }
     r.allows_embedded = r.allows_embedded && role != ROLE_CHAT;

@@ -27,8 +27,18 @@ enum route_state {
 /* Whether a model can fill in the middle: knows the templates, which this folder doesn't. */
 typedef bool route_fill_fn(const struct model_info *m);
 
+/* What a route is for. Borrowed for the call. */
+struct route_order {
+    enum role role;
+    str wish;
+    route_fill_fn *can_fill;
+    uint64_t avoid; /* id of an endpoint that has just failed: another one, or none; 0: none has */
+};
+
 struct route {
     enum role role;
+    const struct upstream *upstream;
+    uint64_t avoid;
     const char *start_hint; /* a command that starts a server, for messages */
     bool is_own_list;       /* the names asked for come from the user: file or command line */
     route_fill_fn *can_fill;
@@ -53,9 +63,11 @@ struct route {
 };
 /* A model that its server would have to load first is ROUTE_LOADING, and one that couldn't be
  * loaded is passed over; `needs_load` says what to have loaded, also where another model serves
- * meanwhile. `wish` is "endpoint/model", an endpoint's name, a model's id, or empty for the role's
- * list. The slices are the upstream's: valid until its next change. */
-struct route route_find(const struct upstream *u, const struct settings *s, enum role role,
-                        str wish, route_fill_fn *can_fill);
+ * meanwhile. An endpoint or model that is failing is passed over, so that the next one serves until
+ * it is well again: of the list, or where there is none of the nearest tier that has any. `wish` is
+ * "endpoint/model", an endpoint's name, a model's id, or empty for the role's list. The slices are
+ * the upstream's: valid until its next change. */
+struct route route_find(const struct upstream *u, const struct settings *s,
+                        const struct route_order *order);
 
 #endif

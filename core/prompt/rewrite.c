@@ -248,9 +248,12 @@ static str without_echo_above(const struct rewrite_spec *spec, str text)
     size_t n = last_lines(str_trim_end(spec->before), lines, ECHO_MAX_LINES);
     str original = str_trim(first_line(spec->original));
     for (size_t i = 0; i < n; i++) {
-        bool is_telling = lines[i].len > 3 && !str_eq(lines[i], original);
+        bool is_telling = false;
+        for (size_t k = i; k < n; k++) {
+            is_telling = is_telling || lines[k].len > 3;
+        }
         str rest = behind_lines(text, lines + i, n - i);
-        if (is_telling && rest.ptr != text.ptr) {
+        if (is_telling && rest.ptr != text.ptr && !str_eq(lines[i], original)) {
             return without_blank_lines(rest);
         }
     }
@@ -282,7 +285,7 @@ static str without_echo_below(const struct rewrite_spec *spec, str text)
             b = after_line(b);
         }
         str kept = str_trim_end(str_sub(text, 0, (size_t)(rest.ptr - text.ptr)));
-        bool is_telling = str_trim(first_line(rest)).len > 3;
+        bool is_telling = str_trim(rest).len > 6;
         if (is_same && a.len == 0 && kept.len > 0 &&
             (is_telling || balance(kept) == balance(spec->original))) {
             return kept;
@@ -373,6 +376,35 @@ static void append_indented(struct buf *out, str text, str indent)
     }
 }
 
+/* -- what was repeated of the original beside an insertion -- */
+
+/* The first line of `*rest` that isn't blank, trimmed and taken off; empty at the end. */
+static str take_line(str *rest)
+{
+    str line = {0};
+    while (rest->len > 0 && line.len == 0) {
+        line = str_trim(first_line(*rest));
+        *rest = after_line(*rest);
+    }
+    return line;
+}
+
+/* Appends the text without the original's lines, as far as they come in their order: who was asked
+ * for a comment alone often writes the function below it again. */
+static void append_without_original(struct buf *out, str text, str original)
+{
+    str expected = take_line(&original);
+    for (str rest = text; rest.len > 0; rest = after_line(rest)) {
+        str line = first_line(rest);
+        if (expected.len > 0 && str_eq(str_trim(line), expected)) {
+            expected = take_line(&original);
+        } else {
+            buf_append(out, line);
+            buf_append_char(out, '\n');
+        }
+    }
+}
+
 /* -- all of it -- */
 
 static enum err refuse(struct error *why, const char *what)
@@ -406,6 +438,24 @@ static enum err find_code(const struct rewrite_spec *spec, str answer, str *code
     return ERR_OK;
 }
 
+static enum err read_insertion(const struct rewrite_spec *spec, str code, struct buf *out,
+                               struct error *why)
+{
+    struct buf own;
+    buf_init(&own, out->max);
+    append_without_original(&own, code, spec->original);
+    str text = without_blank_lines(buf_str(&own));
+    enum err err = ERR_OK;
+    if (is_blank(text)) {
+        err = refuse(why, "the model wrote what stands there already");
+    } else {
+        append_indented(out, text, spec->indent);
+        err = out->is_full ? refuse(why, "the answer is too long") : ERR_OK;
+    }
+    buf_release(&own);
+    return err;
+}
+
 enum err rewrite_read(const struct rewrite_spec *spec, str answer, struct buf *out,
                       struct error *why)
 {
@@ -415,8 +465,7 @@ enum err rewrite_read(const struct rewrite_spec *spec, str answer, struct buf *o
         return err;
     }
     if (spec->is_insert) {
-        append_indented(out, code, spec->indent);
-        return out->is_full ? refuse(why, "the answer is too long") : ERR_OK;
+        return read_insertion(spec, code, out, why);
     }
     if (spec->is_whole_lines) {
         code = without_echo_below(spec, without_echo_above(spec, code));

@@ -4,15 +4,18 @@
  *       around it or the definition of the name, and a model needs the whole of that, and no more.
  * How   Blocks: from the line upwards to lines that are indented less, until one looks like the
  *       head of a definition; from there down to where the indentation falls back. Definitions:
- *       each place where the name stands as a word, judged by what stands before and behind it. */
+ *       each place where the name stands as a word, judged by what stands before and behind it,
+ *       from the asker's place outwards, since editors ask for menus on every move. */
 #include "core/prompt/subject.h"
 
 #include <string.h>
 
 #include "core/base/limits.h"
 
-#define LINE_LOOK_BYTES 512u /* of a line, from its start */
-#define HEAD_MAX_LINES  12u  /* of a head that is spread over several lines */
+#define LINE_LOOK_BYTES 512u        /* of a line, from its start */
+#define HEAD_MAX_LINES  12u         /* of a head that is spread over several lines */
+#define BLOCK_BYTES     (16u * KIB) /* of text that is searched for a name at once */
+#define BLOCK_MARGIN    256u /* of text around it, more than a name with what stands beside */
 
 /* -- lines -- */
 
@@ -64,9 +67,9 @@ static bool begins_with_word(str s, const char *const *words)
     while (n < s.len && is_word_char(s.ptr[n])) {
         n++;
     }
-    str first = str_sub(s, 0, n);
-    for (; n > 0 && *words != NULL; words++) {
-        if (str_eq(first, str_from(*words))) {
+    for (; n > 0 && *words != NULL; words++) { /* most differ in their first letter */
+        const char *word = *words;
+        if (word[0] == s.ptr[0] && strncmp(word, s.ptr, n) == 0 && word[n] == '\0') {
             return true;
         }
     }
@@ -360,13 +363,40 @@ static bool has_body(const struct document *d, size_t offset)
     return false;
 }
 
+static const char *const naming[] = {
+    "def",  "class", "struct",    "enum",   "union",  "fn",          "func", "function",
+    "type", "trait", "interface", "mod",    "module", "namespace",   "let",  "const",
+    "var",  "val",   "define",    "record", "object", "macro_rules", "impl", NULL};
+
+static bool is_typed_end(char c)
+{
+    return is_word_char(c) || (c != '\0' && strchr("*&>", c) != NULL);
+}
+
+/* Whether the name at [start, end) of the text may be defined there: false for nearly all of the
+ * places where something is merely used, so that only the others are looked at closely. Where the
+ * text doesn't show it, it may. */
+static bool may_define(str text, size_t start, size_t end)
+{
+    while (end < text.len && (text.ptr[end] == ' ' || text.ptr[end] == '\t')) {
+        end++;
+    }
+    while (start > 0 && (text.ptr[start - 1] == ' ' || text.ptr[start - 1] == '\t')) {
+        start--;
+    }
+    if (start == 0 || end == text.len) {
+        return true;
+    }
+    char before = text.ptr[start - 1];
+    char after = text.ptr[end];
+    bool is_first = before == '\n' || before == '\r';
+    return (after == '(' && is_typed_end(before)) || (after == '=' && is_first) ||
+           (is_word_char(before) && begins_with_word(last_word(str_sub(text, 0, start)), naming));
+}
+
 /* Whether the name at [start, end) is being defined there. */
 static bool defines(const struct document *d, size_t start, size_t end)
 {
-    static const char *const naming[] = {
-        "def",  "class", "struct",    "enum",   "union",  "fn",          "func", "function",
-        "type", "trait", "interface", "mod",    "module", "namespace",   "let",  "const",
-        "var",  "val",   "define",    "record", "object", "macro_rules", "impl", NULL};
     size_t n = document_line_at(d, start);
     struct line l;
     read_line(d, n, &l);
@@ -386,8 +416,7 @@ static bool defines(const struct document *d, size_t start, size_t end)
         !str_starts_with(after, STR("=="))) {
         return true;
     }
-    bool is_typed = !is_first && (is_word_char(before.ptr[before.len - 1]) ||
-                                  strchr("*&>", before.ptr[before.len - 1]) != NULL);
+    bool is_typed = !is_first && is_typed_end(before.ptr[before.len - 1]);
     static const char *const not_types[] = {"return", "else", "new", "case", "goto", "await", NULL};
     return str_starts_with(after, STR("(")) && is_typed && !begins_with_word(word, not_types) &&
            has_body(d, end);
@@ -411,19 +440,26 @@ static struct subject_range definition_at(const struct document *d, size_t offse
     return lines_range(d, with_attributes(d, n, l.indent), last);
 }
 
-/* Walks the places of `name` in [from, to); the last one that defines it, or the first. */
-static size_t find_defining(const struct document *d, str name, size_t from, size_t to,
-                            bool wants_last)
+/* Looks at the name's places that begin in the block: the last one that defines it with
+ * `wants_last`, else the first; SIZE_MAX where none does. *n_places goes down with each. */
+static size_t find_in_block(const struct document *d, str name, struct subject_range block,
+                            bool wants_last, size_t *n_places)
 {
     size_t found = SIZE_MAX;
+    size_t len = document_len(d);
+    size_t from = block.start > BLOCK_MARGIN ? block.start - BLOCK_MARGIN : 0;
+    size_t to = len - block.end > BLOCK_MARGIN ? block.end + BLOCK_MARGIN : len;
     struct buf scratch;
-    buf_init(&scratch, 2 * SUBJECT_SEARCH_BYTES);
+    buf_init(&scratch, BLOCK_BYTES + 2 * BLOCK_MARGIN);
     str text = document_slice(d, from, to, &scratch);
-    for (size_t at = str_find(text, name, 0); at != SIZE_MAX; at = str_find(text, name, at + 1)) {
+    size_t stop = block.end - from;
+    for (size_t at = str_find(text, name, block.start - from); at < stop;
+         at = str_find(text, name, at + 1)) {
         size_t end = at + name.len;
         bool is_word = (at == 0 || !is_word_char(text.ptr[at - 1])) &&
                        (end == text.len || !is_word_char(text.ptr[end]));
-        if (is_word && defines(d, from + at, from + end)) {
+        *n_places -= is_word && *n_places > 0;
+        if (is_word && may_define(text, at, end) && defines(d, from + at, from + end)) {
             found = from + at;
             if (!wants_last) {
                 break;
@@ -434,18 +470,43 @@ static size_t find_defining(const struct document *d, str name, size_t from, siz
     return found;
 }
 
+/* The last place before `near` that defines the name. */
+static size_t find_above(const struct document *d, str name, size_t near)
+{
+    size_t n_places = SUBJECT_MAX_PLACES;
+    size_t stop = near > SUBJECT_SEARCH_BYTES ? near - SUBJECT_SEARCH_BYTES : 0;
+    size_t found = SIZE_MAX;
+    for (size_t end = near; end > stop && found == SIZE_MAX && n_places > 0;) {
+        size_t start = end - stop > BLOCK_BYTES ? end - BLOCK_BYTES : stop;
+        found = find_in_block(d, name, (struct subject_range){start, end}, true, &n_places);
+        end = start;
+    }
+    return found;
+}
+
+/* The first place from `near` on that defines the name. */
+static size_t find_below(const struct document *d, str name, size_t near)
+{
+    size_t n_places = SUBJECT_MAX_PLACES;
+    size_t len = document_len(d);
+    size_t stop = len - near > SUBJECT_SEARCH_BYTES ? near + SUBJECT_SEARCH_BYTES : len;
+    size_t found = SIZE_MAX;
+    for (size_t start = near; start < stop && found == SIZE_MAX && n_places > 0;) {
+        size_t end = stop - start > BLOCK_BYTES ? start + BLOCK_BYTES : stop;
+        found = find_in_block(d, name, (struct subject_range){start, end}, false, &n_places);
+        start = end;
+    }
+    return found;
+}
+
 struct subject_range subject_definition(const struct document *d, str name, size_t near)
 {
     if (name.len == 0 || name.len > SUBJECT_MAX_NAME) {
         return (struct subject_range){0};
     }
-    size_t len = document_len(d);
-    size_t from = near > SUBJECT_SEARCH_BYTES ? document_floor(d, near - SUBJECT_SEARCH_BYTES) : 0;
-    size_t to =
-        len - near > SUBJECT_SEARCH_BYTES ? document_floor(d, near + SUBJECT_SEARCH_BYTES) : len;
     size_t line_end = document_line_end(d, document_line_at(d, near));
-    size_t at = find_defining(d, name, from, line_end, true);
-    at = at == SIZE_MAX ? find_defining(d, name, line_end, to, false) : at;
+    size_t at = find_above(d, name, line_end);
+    at = at == SIZE_MAX ? find_below(d, name, line_end) : at;
     return at == SIZE_MAX ? (struct subject_range){0} : definition_at(d, at);
 }
 

@@ -3,8 +3,9 @@
  *
  * Found by indentation, brackets and the words that definitions begin with, which serves every
  * language a little and needs no grammar. All work is bounded: at most SUBJECT_MAX_LINES lines are
- * looked at for a block, SUBJECT_SEARCH_BYTES before and behind the place for a definition. Ranges
- * are byte offsets; those of blocks and definitions are whole lines without the last line's end. */
+ * looked at for a block; for a definition SUBJECT_SEARCH_BYTES before and behind the place, and of
+ * a name that is everywhere about the SUBJECT_MAX_PLACES nearest. Ranges are byte offsets; those of
+ * blocks and definitions are whole lines without the last line's end. */
 #ifndef CRUCIBLE_PROMPT_SUBJECT_H
 #define CRUCIBLE_PROMPT_SUBJECT_H
 
@@ -12,7 +13,8 @@
 
 #define SUBJECT_MAX_LINES    2000u
 #define SUBJECT_SEARCH_BYTES (256u * 1024u)
-#define SUBJECT_MAX_NAME     128u /* bytes of a symbol */
+#define SUBJECT_MAX_PLACES   2048u /* where a name stands, before and behind each */
+#define SUBJECT_MAX_NAME     128u  /* bytes of a symbol */
 
 struct subject_range {
     size_t start, end; /* start == end: nothing */

@@ -9,7 +9,8 @@
 
 struct route inventory_route(const struct upstream *u, const struct settings *s, enum role role)
 {
-    return route_find(u, s, role, STR(""), leg_can_fill);
+    return route_find(
+        u, s, &(struct route_order){.role = role, .wish = STR(""), .can_fill = leg_can_fill});
 }
 
 const struct model_info *inventory_model(const struct upstream *u, const struct route *r)

@@ -72,6 +72,11 @@ static void write_engine(const struct engine *engine, struct json_writer *w)
     put_count(w, STR("accepted"), s->n_accepted);
     put_count(w, STR("acceptedBytes"), s->n_accepted_bytes);
     put_count(w, STR("shownBytes"), s->n_shown_bytes);
+    put_count(w, STR("failedOver"), s->n_failed_over);
+    put_count(w, STR("held"), s->n_held);
+    put_count(w, STR("heldOff"), s->n_held_off);
+    put_count(w, STR("ahead"), s->n_ahead);
+    put_count(w, STR("aheadWanted"), s->n_ahead_wanted);
     json_key(w, STR("firstMs"));
     stats_write_histogram(&s->first, 1000, w);
     json_key(w, STR("totalMs"));
@@ -94,6 +99,30 @@ static void write_flights(const struct engine *engine, struct json_writer *w)
     put_count(w, STR("boardedLanded"), s.n_boarded_landed);
     put_count(w, STR("boardedCached"), s.n_boarded_cached);
     put_count(w, STR("aborted"), s.n_aborted);
+    json_end_object(w);
+}
+
+static void write_store(const struct store *store, struct json_writer *w)
+{
+    struct store_stats s = store_stats(store);
+    json_key(w, STR("store"));
+    json_begin_object(w);
+    json_key_str(w, STR("name"), str_from(s.name));
+    json_key_str(w, STR("state"), str_from(s.state));
+    json_key_str(w, STR("reason"), str_from(s.reason));
+    put_count(w, STR("hits"), s.n_hits);
+    put_count(w, STR("misses"), s.n_misses);
+    put_count(w, STR("expired"), s.n_expired);
+    put_count(w, STR("rejected"), s.n_rejected);
+    put_count(w, STR("late"), s.n_late);
+    put_count(w, STR("stored"), s.n_stored);
+    put_count(w, STR("dropped"), s.n_dropped);
+    put_count(w, STR("evicted"), s.n_evicted);
+    put_count(w, STR("errors"), s.n_errors);
+    put_count(w, STR("bytes"), s.n_bytes);
+    json_key_bool(w, STR("offLoop"), s.is_off_loop);
+    json_key(w, STR("lookupUs"));
+    stats_write_histogram(s.lookup_us, 1, w);
     json_end_object(w);
 }
 
@@ -192,6 +221,9 @@ void stats_write(const struct stats_sources *from, struct json_writer *w)
         json_end_object(w);
         write_engine(from->engine, w);
         write_flights(from->engine, w);
+    }
+    if (from->store) {
+        write_store(from->store, w);
     }
     if (from->upstream) {
         write_upstream(from->upstream, w);

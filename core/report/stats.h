@@ -6,13 +6,14 @@
 
 struct stats_sources { /* borrowed for the call; NULL: left out */
     struct engine *engine;
+    const struct store *store;
     const struct upstream *upstream;
     const struct predictor *predictor;
     const struct documents *documents;
     size_t max_trace; /* records of the last requests */
 };
 
-/* Writes the members "status", "engine", "flights", "upstream", "predictor", "documents",
+/* Writes the members "status", "engine", "flights", "store", "upstream", "predictor", "documents",
  * "endpoints" and "trace" into the object that the writer has open. */
 void stats_write(const struct stats_sources *from, struct json_writer *w);
 /* The members of the status into the open object: kind, busy, model, endpoint, loading (a number

@@ -33,19 +33,23 @@ struct flight {
     bool is_complete; /* landed by itself */
     bool is_pure;     /* the window it was asked with hasn't changed under it */
     bool is_multiline;
-    bool is_keyed; /* belongs to no place: window_hash is its key */
+    bool is_keyed;     /* belongs to no place: window_hash is its key */
+    bool is_cut;       /* ended at a limit: there is more */
+    bool is_continued; /* flies with a text that has landed before */
     uint64_t model;
     uint64_t window_hash;
     struct lane *lane; /* its document's list while it has marks; else NULL */
     size_t anchor, suffix, window_start, window_end; /* marks */
     struct buf text;                                 /* clean */
     bool is_line_whole;                              /* the text's last line is complete */
+    size_t n_shown;                                  /* bytes of the text that were shown */
     char near_before[FLIGHT_NEAR_BYTES], near_after[FLIGHT_NEAR_BYTES];
     size_t n_before, n_after;
     unsigned n_riders;
     uint64_t grace_us; /* when it is aborted; CLOCK_NEVER while it has riders or has landed */
     uint64_t landed_us, used_us;
-    bool is_cached; /* stands in by_window */
+    bool is_cached;                          /* stands in by_window */
+    struct flight *next_flying, **at_flying; /* in flights->flying, while FLYING */
     UT_hash_handle hh, hh_window;
 };
 
@@ -61,6 +65,7 @@ struct flights {
     struct flights_options options;
     struct flight *by_id;
     struct flight *by_window;
+    struct flight *flying; /* the few among the hundreds that landed: looked at on every key */
     struct lane *lanes;
     struct rider *riders;
     uint64_t last_id;
@@ -111,6 +116,26 @@ static void leave_cache(struct flights *f, struct flight *fl)
     }
 }
 
+static void enter_flying(struct flights *f, struct flight *fl)
+{
+    fl->next_flying = f->flying;
+    fl->at_flying = &f->flying;
+    if (fl->next_flying != NULL) {
+        fl->next_flying->at_flying = &fl->next_flying;
+    }
+    f->flying = fl;
+    f->stats.n_flying++;
+}
+
+static void leave_flying(struct flights *f, struct flight *fl)
+{
+    *fl->at_flying = fl->next_flying;
+    if (fl->next_flying != NULL) {
+        fl->next_flying->at_flying = fl->at_flying;
+    }
+    f->stats.n_flying--;
+}
+
 static void flight_free(struct flights *f, struct flight *fl)
 {
     ASSERT(fl->n_riders == 0);
@@ -118,7 +143,9 @@ static void flight_free(struct flights *f, struct flight *fl)
     leave_cache(f, fl);
     HASH_DELETE(hh, f->by_id, fl);
     f->stats.n_bytes -= fl->text.len;
-    f->stats.n_flying -= fl->state == FLYING;
+    if (fl->state == FLYING) {
+        leave_flying(f, fl);
+    }
     f->stats.n_landed -= fl->state == LANDED;
     buf_release(&fl->text);
     xfree(fl);
@@ -394,21 +421,45 @@ static void set_marks(struct flights *f, struct flight *fl, const struct flight_
     memcpy(fl->near_after, after.ptr, after.len);
 }
 
-static void abort_flight(struct flights *f, struct flight *fl)
+/* Nobody feeds it any more: it lands with what was shown, which a person may be reading, and type
+ * yet. There is more where that came from. */
+static void land_shown(struct flights *f, struct flight *fl, uint64_t now_us)
+{
+    f->stats.n_bytes -= fl->text.len - fl->n_shown;
+    buf_truncate(&fl->text, fl->n_shown);
+    fl->state = LANDED;
+    fl->is_line_whole = true;
+    fl->is_complete = true;
+    fl->is_continued = false;
+    fl->is_cut = true;
+    fl->grace_us = CLOCK_NEVER;
+    fl->landed_us = now_us;
+    leave_flying(f, fl);
+    f->stats.n_landed++;
+    if (fl->n_riders == 0 && fl->lane == NULL && !fl->is_cached) {
+        flight_free(f, fl);
+    }
+}
+
+static void abort_flight(struct flights *f, struct flight *fl, uint64_t now_us)
 {
     uint64_t id = fl->id;
-    flight_free(f, fl);
+    if (fl->n_shown > 0) {
+        land_shown(f, fl, now_us);
+    } else {
+        flight_free(f, fl);
+    }
     f->stats.n_aborted++;
     f->options.on_abort(id, f->options.user);
 }
 
 /* Nobody aboard, and the newest request of the document didn't fit: their texts are unwanted. */
-static void abort_idle(struct flights *f, struct lane *lane)
+static void abort_idle(struct flights *f, struct lane *lane, uint64_t now_us)
 {
     for (size_t i = lane->n; i-- > 0;) {
         struct flight *fl = lane->flights[i];
         if (fl->state == FLYING && fl->n_riders == 0) {
-            abort_flight(f, fl);
+            abort_flight(f, fl, now_us);
         }
     }
 }
@@ -448,7 +499,7 @@ static struct flight *flight_create(struct flights *f, uint64_t window_hash)
     fl->grace_us = CLOCK_NEVER;
     buf_init(&fl->text, FLIGHT_MAX_TEXT_BYTES);
     HASH_ADD(hh, f->by_id, id, sizeof(fl->id), fl);
-    f->stats.n_flying++;
+    enter_flying(f, fl);
     f->stats.n_taken_off++;
     return fl;
 }
@@ -459,7 +510,7 @@ uint64_t flights_take_off(struct flights *f, const struct flight_spec *spec, uin
     const struct boarding *b = spec->place;
     struct lane *lane = lane_of(f, b->doc->id, true);
     if (!spec->is_instant) {
-        abort_idle(f, lane);
+        abort_idle(f, lane, now_us);
     }
     struct flight *fl = flight_create(f, spec->window_hash);
     fl->is_pure = b->selected.len == 0; /* a selection may never come to stand in the document */
@@ -516,10 +567,12 @@ void flights_land(struct flights *f, uint64_t flight, bool is_complete, uint64_t
         return;
     }
     fl->state = LANDED;
+    is_complete = is_complete || fl->is_continued; /* what landed before was */
     fl->is_complete = is_complete;
+    fl->is_continued = false;
     fl->landed_us = fl->used_us = now_us;
     fl->grace_us = CLOCK_NEVER;
-    f->stats.n_flying--;
+    leave_flying(f, fl);
     f->stats.n_landed++;
     if (!is_complete) {
         leave_lane(fl);
@@ -536,10 +589,41 @@ void flights_land(struct flights *f, uint64_t flight, bool is_complete, uint64_t
 void flights_drop(struct flights *f, uint64_t flight)
 {
     struct flight *fl = find(f, flight);
-    if (fl != NULL) {
-        riders_free(f, fl);
+    if (fl == NULL) {
+        return;
+    }
+    riders_free(f, fl);
+    if (fl->is_continued) {
+        land_shown(f, fl, fl->landed_us);
+    } else {
         flight_free(f, fl);
     }
+}
+
+void flights_note_cut(struct flights *f, uint64_t flight)
+{
+    struct flight *fl = find(f, flight);
+    if (fl != NULL) {
+        fl->is_cut = true;
+    }
+}
+
+bool flights_continue(struct flights *f, uint64_t flight, uint64_t now_us)
+{
+    struct flight *fl = find(f, flight);
+    if (fl == NULL || fl->state != LANDED || !fl->is_complete || !fl->is_cut || fl->is_keyed ||
+        fl->lane == NULL || fl->text.len > FLIGHT_MAX_TEXT_BYTES / 4) {
+        return false;
+    }
+    fl->state = FLYING;
+    fl->is_continued = true;
+    fl->is_cut = false;
+    fl->n_shown = fl->text.len; /* what has landed stays, shown or not */
+    fl->grace_us = fl->n_riders > 0 ? CLOCK_NEVER : now_us + FLIGHT_AGREE_US;
+    enter_flying(f, fl);
+    f->stats.n_landed--;
+    f->stats.n_continued++;
+    return true;
 }
 
 /* -- riders -- */
@@ -560,6 +644,7 @@ struct flight_view flights_view(struct flights *f, uint64_t rider)
     const struct flight *fl = r->flight;
     struct flight_view view = {.has_landed = fl->state == LANDED,
                                .is_complete = fl->state == LANDED && fl->is_complete,
+                               .is_cut = fl->is_cut,
                                .is_line_whole = fl->is_line_whole || fl->state == LANDED};
     size_t rest = 0;
     switch (fit_typed(buf_str(&fl->text), buf_str(&r->typed), view.has_landed, &rest)) {
@@ -573,8 +658,17 @@ struct flight_view flights_view(struct flights *f, uint64_t rider)
         break;
     }
     view.text = str_sub(buf_str(&fl->text), rest, fl->text.len);
+    view.text_at = rest;
     view.closers = buf_str(&r->closers);
     return view;
+}
+
+void flights_note_shown(struct flights *f, uint64_t flight, size_t n)
+{
+    struct flight *fl = find(f, flight);
+    if (fl != NULL && n > fl->n_shown && n <= fl->text.len) {
+        fl->n_shown = n;
+    }
 }
 
 void flights_leave(struct flights *f, uint64_t rider, bool is_served, uint64_t now_us)
@@ -698,7 +792,7 @@ void flights_on_close(struct flights *f, uint64_t document)
         leave_lane(fl);
         if (fl->state == FLYING) {
             riders_free(f, fl);
-            abort_flight(f, fl);
+            abort_flight(f, fl, fl->used_us);
         } else if (fl->n_riders == 0 && !fl->is_cached) {
             flight_free(f, fl);
         }
@@ -712,7 +806,7 @@ void flights_on_close(struct flights *f, uint64_t document)
 uint64_t flights_next_us(const struct flights *f)
 {
     uint64_t next_us = CLOCK_NEVER;
-    for (const struct flight *fl = f->by_id; fl != NULL; fl = fl->hh.next) {
+    for (const struct flight *fl = f->flying; fl != NULL; fl = fl->next_flying) {
         if (fl->grace_us < next_us) {
             next_us = fl->grace_us;
         }
@@ -722,11 +816,11 @@ uint64_t flights_next_us(const struct flights *f)
 
 void flights_tick(struct flights *f, uint64_t now_us)
 {
-    struct flight *fl, *next;
-    HASH_ITER(hh, f->by_id, fl, next)
-    {
-        if (fl->state == FLYING && fl->n_riders == 0 && fl->grace_us <= now_us) {
-            abort_flight(f, fl);
+    struct flight *next = NULL;
+    for (struct flight *fl = f->flying; fl != NULL; fl = next) {
+        next = fl->next_flying;
+        if (fl->n_riders == 0 && fl->grace_us <= now_us) {
+            abort_flight(f, fl, now_us);
         }
     }
 }

@@ -5,7 +5,9 @@
  *
  *     take_off ──▶ FLYING ──land(complete)──▶ LANDED  (serves its document; cached by its window)
  *                    │  └────land(error)────▶ gone, riders hear the error
- *                    └─no riders and no agreement: grace ─▶ gone, on_abort
+ *                    └─no riders and no agreement: grace ─▶ on_abort; gone, or LANDED with the
+ *                                                             part of its text that was shown
+ *     LANDED, cut ──continue──▶ FLYING again, with the text it has; aborted or failed: LANDED
  *
  * The boarding rule (flight_board), with U the text from the anchor to the cursor, the popup's
  * selection substituted:
@@ -56,13 +58,15 @@ struct flight_view {
     bool is_line_whole; /* the last line of `text` is complete */
     bool has_landed;
     bool is_complete; /* landed, and not broken off */
+    bool is_cut;      /* it ended at a limit of ours */
+    size_t text_at;   /* where `text` begins in the flight's text */
 };
 
 struct flights_options {
     unsigned cache_entries; /* landed flights kept */
     size_t cache_bytes;     /* of their texts */
     uint64_t cache_ttl_us;
-    /* The flight's exchange should be closed: nobody wants its text, and the flight is gone. Only
+    /* The flight's exchange should be closed: nobody wants its text. Only
      * from flights_take_off, flights_on_close and flights_tick. */
     void (*on_abort)(uint64_t flight, void *user);
     void *user;
@@ -103,11 +107,20 @@ void flights_feed(struct flights *f, uint64_t flight, str clean, bool is_line_wh
 /* Nothing more will come. is_complete: the text ended by itself or at a limit, so it may serve
  * later requests too; otherwise it broke off and only its riders see it. */
 void flights_land(struct flights *f, uint64_t flight, bool is_complete, uint64_t now_us);
-/* It failed: gone; its riders have left. */
+/* The text ends, or is about to, at a limit of ours: there is more where it came from. */
+void flights_note_cut(struct flights *f, uint64_t flight);
+/* One that has landed cut takes off again: it is fed further, and whoever rides it to its end waits
+ * for more. Where that is aborted or dropped it has landed as before. Its stay in the air without
+ * riders is as after an answer. False where it can't. */
+bool flights_continue(struct flights *f, uint64_t flight, uint64_t now_us);
+/* It failed: gone, or landed as before; its riders have left. */
 void flights_drop(struct flights *f, uint64_t flight);
 
 /* What the rider gets; has_left for unknown riders. */
 struct flight_view flights_view(struct flights *f, uint64_t rider);
+/* The first `n` bytes of the flight's text have been shown: they stay, also where the flight is
+ * aborted. */
+void flights_note_shown(struct flights *f, uint64_t flight, size_t n);
 /* The rider got its answer (is_served), or was cancelled or gave up. A flight whose last rider was
  * served flies on for longer: the next keystroke may want its text. Unknown ids are ignored. */
 void flights_leave(struct flights *f, uint64_t rider, bool is_served, uint64_t now_us);
@@ -127,7 +140,8 @@ void flights_clear_cache(struct flights *f);
 
 struct flights_stats {
     size_t n_flying, n_landed, n_bytes;
-    uint64_t n_taken_off, n_boarded_flying, n_boarded_landed, n_boarded_cached, n_aborted;
+    uint64_t n_taken_off, n_boarded_flying, n_boarded_landed, n_boarded_cached, n_aborted,
+        n_continued;
 };
 struct flights_stats flights_stats(const struct flights *f);
 

@@ -13,6 +13,8 @@
 #ifndef CRUCIBLE_REQUEST_STORE_DISK_H
 #define CRUCIBLE_REQUEST_STORE_DISK_H
 
+#include "core/base/clock.h"
+#include "core/base/limits.h"
 #include "core/loop/loop.h"
 #include "core/request/store.h"
 

@@ -511,6 +511,7 @@ static void apply(const struct setting *s, enum settings_source source, struct s
         *(bool *)field = s->type == SETTING_WORD ? index == 1 : value->is_on;
         break;
     case FIELD_ENUM:
+    case FIELD_INT:
         memcpy(field, &index, sizeof index);
         break;
     case FIELD_UNSIGNED:

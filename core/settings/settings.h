@@ -90,6 +90,8 @@ struct settings {
 
     bool inline_enabled;
     bool inline_manual_only; /* inline.trigger: "manual" */
+    int inline_debounce_ms;  /* pause in typing before a model is asked, or SETTINGS_AUTO */
+    bool inline_prefetch;    /* texts are continued before somebody asks */
     unsigned inline_budget_ms;
     unsigned inline_max_tokens;
     enum multiline inline_multiline;

@@ -27,6 +27,7 @@ enum setting_field {             /* what `offset` points at */
                      FIELD_NONE, /* checked, but nothing reads it yet */
                      FIELD_BOOL, /* for words: whether it is the second one */
                      FIELD_ENUM, /* index of the word */
+                     FIELD_INT,  /* for numbers that may be SETTINGS_AUTO */
                      FIELD_UNSIGNED,
                      FIELD_SIZE,
                      FIELD_U64,

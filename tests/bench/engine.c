@@ -1,15 +1,19 @@
 /* engine.c - a model server whose tokens come at once: what is left is the client's own time.
  *
  * Speaks what the benchmark needs of llama-server: /health, /props, /v1/models, /tokenize, and
- * /infill and /completion as streams. Each generation is one line of random words, token by token,
- * then a line end, then one more line.
+ * /infill, /completion and /v1/chat/completions as streams. Each generation for typing is one line
+ * of random words, token by token, then a line end, then one more line; each chat is words.
  *
- * usage: engine PORT_FILE STAMP_FILE [instant|hold|late]
+ * usage: engine PORT_FILE STAMP_FILE [instant|hold|late [short|steady|stamped]]
  *   instant  everything at once
  *   hold     one line and its end, then nothing, the stream stays open
  *   late     the line; 10 ms later its end, right before which the time (CLOCK_MONOTONIC, ns) is
- * put into STAMP_FILE, which is mapped The port it listens on, on loopback, is written to
- * PORT_FILE. */
+ *            put into STAMP_FILE, which is mapped
+ *   short    chats: some words at once, and the end
+ *   steady   chats: 50 words a second for ever
+ *   stamped  chats: after 100 ms the first word, right before which the stamp is put, then 12 more,
+ *            20 ms apart, and the end
+ * The port it listens on, on loopback, is written to PORT_FILE. */
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -17,6 +21,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,6 +34,7 @@
 enum { WORDS = 16, REQUEST_MAX = 1 << 20 };
 
 static const char *mode = "instant";
+static const char *chat_mode = "short";
 static _Atomic uint64_t *stamp;
 static _Atomic uint64_t rng = 88172645463325252u;
 
@@ -45,6 +51,12 @@ static uint64_t now_ns(void)
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static void sleep_ms(unsigned ms)
+{
+    struct timespec t = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};
+    nanosleep(&t, NULL);
 }
 
 static int send_all(int fd, const char *bytes, size_t len)
@@ -109,26 +121,29 @@ static size_t ending(char *out, size_t cap)
     return len + (size_t)snprintf(out + len, cap - len, "0\r\n\r\n");
 }
 
+static size_t stream_head(char *out, size_t cap)
+{
+    return (size_t)snprintf(out, cap,
+                            "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+                            "Transfer-Encoding: chunked\r\n\r\n");
+}
+
 static int generate(int fd)
 {
-    static const char head[] = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
-                               "Transfer-Encoding: chunked\r\n\r\n";
     char out[32768];
-    size_t len = sizeof head - 1;
-    memcpy(out, head, len);
+    size_t len = stream_head(out, sizeof out);
     len += words(out + len, sizeof out - len);
     if (strcmp(mode, "late") == 0) {
-        struct timespec pause = {.tv_nsec = 10000000};
         if (!send_all(fd, out, len)) {
             return 0;
         }
-        nanosleep(&pause, NULL);
+        sleep_ms(10);
         len = token(out, sizeof out, "\\n");
         atomic_store(stamp, now_ns());
         if (!send_all(fd, out, len)) {
             return 0;
         }
-        nanosleep(&pause, NULL);
+        sleep_ms(10);
         len = 0;
     } else {
         len += token(out + len, sizeof out - len, "\\n");
@@ -143,6 +158,71 @@ static int generate(int fd)
     len += ending(out + len, sizeof out - len);
     return send_all(fd, out, len);
 }
+
+/* -- chats -- */
+
+static size_t chat_event(char *out, size_t cap, const char *choices, const char *more)
+{
+    char json[1024];
+    (void)snprintf(json, sizeof json,
+                   "{\"choices\":[%s],\"created\":1795320404,\"model\":\"bench-model\","
+                   "\"system_fingerprint\":\"b1-bench\",\"object\":\"chat.completion.chunk\"%s,"
+                   "\"id\":\"chatcmpl-bench\"}",
+                   choices, more);
+    return event(out, cap, json);
+}
+
+/* The i-th word, with a line end after each eighth. */
+static size_t chat_word(char *out, size_t cap, int i)
+{
+    char choice[160];
+    (void)snprintf(choice, sizeof choice,
+                   "{\"finish_reason\":null,\"index\":0,\"delta\":{\"content\":\"%sw%05x\"}}",
+                   i == 0       ? ""
+                   : i % 8 == 0 ? "\\n"
+                                : " ",
+                   (unsigned)(draw() & 0xfffff));
+    return chat_event(out, cap, choice, "");
+}
+
+static size_t chat_end(char *out, size_t cap)
+{
+    size_t len = chat_event(out, cap, "{\"finish_reason\":\"stop\",\"index\":0,\"delta\":{}}", "");
+    len += chat_event(out + len, cap - len, "",
+                      ",\"usage\":{\"completion_tokens\":13,\"prompt_tokens\":10,"
+                      "\"total_tokens\":23},\"timings\":{\"cache_n\":0,\"prompt_n\":10,"
+                      "\"prompt_ms\":1.0,\"predicted_n\":13,\"predicted_ms\":1.0}");
+    return len + (size_t)snprintf(out + len, cap - len, "e\r\ndata: [DONE]\n\n\r\n0\r\n\r\n");
+}
+
+static int chat(int fd)
+{
+    char out[8192];
+    bool is_short = strcmp(chat_mode, "short") == 0;
+    bool is_stamped = strcmp(chat_mode, "stamped") == 0;
+    size_t len = stream_head(out, sizeof out);
+    len += chat_event(out + len, sizeof out - len,
+                      "{\"finish_reason\":null,\"index\":0,\"delta\":{\"role\":\"assistant\","
+                      "\"content\":null}}",
+                      "");
+    for (int i = 0; i < 13 || (!is_short && !is_stamped); i++) {
+        if (!is_short) {
+            if (!send_all(fd, out, len)) {
+                return 0;
+            }
+            sleep_ms(is_stamped && i == 0 ? 100 : 20);
+            len = 0;
+        }
+        len += chat_word(out + len, sizeof out - len, i);
+        if (is_stamped && i == 0) {
+            atomic_store(stamp, now_ns());
+        }
+    }
+    len += chat_end(out + len, sizeof out - len);
+    return send_all(fd, out, len);
+}
+
+/* -- requests -- */
 
 /* Each control token of the body as one token with its spelling; what a client asks to find out
  * whether the model fills in the middle. */
@@ -169,12 +249,15 @@ static int answer(int fd, const char *request, const char *body)
         strncmp(request, "POST /completion", 16) == 0) {
         return generate(fd);
     }
+    if (strncmp(request, "POST /v1/chat/completions", 25) == 0) {
+        return chat(fd);
+    }
     if (strncmp(request, "POST /tokenize", 14) == 0) {
         return tokenize(fd, body);
     }
     if (strncmp(request, "GET /props", 10) == 0) {
         return send_json(fd, "{\"default_generation_settings\":{\"id\":0,\"n_ctx\":8192,"
-                             "\"params\":{\"n_predict\":-1}},\"total_slots\":1,"
+                             "\"params\":{\"n_predict\":-1}},\"total_slots\":4,"
                              "\"model_alias\":\"bench-model\","
                              "\"model_path\":\"/models/bench-model.gguf\",\"chat_template\":\"\","
                              "\"bos_token\":\"\",\"eos_token\":\"<|endoftext|>\","
@@ -228,6 +311,7 @@ int main(int argc, char **argv)
         return 2;
     }
     mode = argc > 3 ? argv[3] : mode;
+    chat_mode = argc > 4 ? argv[4] : chat_mode;
     signal(SIGPIPE, SIG_IGN);
     int fd = open(argv[2], O_RDWR | O_CREAT, 0600);
     if (fd < 0 || ftruncate(fd, 8) != 0) {

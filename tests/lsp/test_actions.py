@@ -323,7 +323,7 @@ def progress_of(server):
 
 def test_progress_begins_grows_and_ends(editor, sim):
     server = editor()
-    sim.script(text=fenced(FIXED), first_ms=100, token_ms=8)
+    sim.script(text=fenced(FIXED), first_ms=100, token_ms=40)
     command(server, "fix", IN_SUM, diagnostics=REPORT)
     applied_edit(server, 20)
     server.wait(lambda: [v for v in progress_of(server) if v["kind"] == "end"], 10)

@@ -202,6 +202,37 @@ def test_cleared_cache_asks_again(served, sim, document):
     assert len(sim.generations) == asked + 1
 
 
+def test_deleting_asks_once_it_is_over(served, sim, document):
+    server = served()
+    uri, text, line, character = document("    return ", "count;")
+    server.open(uri, text)
+    typed = len("return ")
+    ids = []
+    for i in range(typed):
+        server.change(uri, 2 + i, (line, character - i - 1, line, character - i, ""))
+        ids.append(server.ask_inline(uri, line, character - i - 1))
+    assert "result" in server.reply(ids[-1])
+    assert all(server.reply(id)["error"]["code"] == REQUEST_CANCELLED for id in ids[:-1])
+    assert len(sim.generations) < typed
+    assert server.result("crucible/stats")["engine"]["heldOff"] > 0
+
+
+def test_text_is_continued_before_its_end_is_reached(served, sim, document):
+    hole = "first_line_of_it(a);\n    second_line_of_it(b);\n    third_line_of_it(c);\n    fourth_line_of_it(d);"
+    server = served()
+    uri, text, line, character = document("    return ", "count;")
+    sim.script(text=hole)
+    server.open(uri, text)
+    assert server.inline(uri, line, character)[0]["insertText"] == "first_line_of_it(a);"
+    asked = len(sim.generations)
+    type_text(server, uri, 2, line, character, "first_line_of_it(a);")
+    items = server.inline(uri, line, character + 20)
+    assert items and items[0]["insertText"].startswith("\n    second_line_of_it")
+    assert len(sim.generations) == asked
+    assert sim.wait(lambda: len(sim.generations) == asked + 1)  # the person looks at it
+    assert "second_line_of_it(b);" in str(sim.generations[-1]["body"])
+
+
 # -- cancelling and superseding --
 def test_cancel_is_answered_at_once_and_reaches_the_model(served, sim, document):
     server = served()

@@ -1,8 +1,8 @@
 /* engine_bed.h - a scripted world for tests of the engine, on a virtual clock.
  *
- * The loop, the clock, the upstream and the predictor are scripted here: time moves when the test
- * says so, and a model says what the test lets it say. It defines what the engine links against,
- * so each program includes it once. */
+ * Time moves when the test says so (world.h), and models and the predictor, scripted here, say what
+ * the test lets them say. It defines what the engine links against, so each program includes it
+ * once. */
 #ifndef CRUCIBLE_TESTS_ENGINE_BED_H
 #define CRUCIBLE_TESTS_ENGINE_BED_H
 
@@ -13,170 +13,29 @@
 #include <stdio.h>
 #include <cmocka.h>
 
-#include "core/base/clock.h"
-#include "core/base/limits.h"
 #include "core/engine.h"
 
-/* -- the scripted world -- */
+/* -- what models and the predictor say -- */
 
-#define MAX_POSTS     64
 #define MAX_EXCHANGES 64
 
 struct scripted_exchange {
     uint64_t id;
     struct exchange_sink sink;
+    uint64_t endpoint;
     bool is_scout, is_open, was_cancelled;
-    char prompt[4096];
+    char prompt[4096]; /* prefix|suffix, or system|message of a chat */
+    double temperature;
     size_t n_stops;
     unsigned max_tokens;
 };
 
-struct loop {
-    int unused;
-};
-struct loop_timer {
-    loop_fn *fn;
-    void *user;
-    uint64_t at_us;
-};
-struct upstream {
-    int unused;
-};
-
-static struct {
-    uint64_t now_us;
-    loop_fn *post_fn[MAX_POSTS];
-    void *post_user[MAX_POSTS];
-    size_t n_posts;
-    struct loop_timer timer;
-    struct endpoint endpoints[2];
-    struct model_info model;
-    struct scripted_exchange exchanges[MAX_EXCHANGES];
-    size_t n_exchanges;
-    const char *prediction;
+#define WORLD_FIELDS                                                                               \
+    struct scripted_exchange exchanges[MAX_EXCHANGES];                                             \
+    size_t n_exchanges;                                                                            \
+    const char *prediction;                                                                        \
     double confidence;
-    bool is_doubtful; /* the model hasn't been heard of for long */
-    unsigned n_loads, n_refreshes;
-} world;
-
-uint64_t clock_now_us(void)
-{
-    return world.now_us;
-}
-
-uint64_t clock_wall_us(void)
-{
-    return world.now_us;
-}
-
-void loop_post(struct loop *loop, loop_fn *fn, void *user)
-{
-    (void)loop;
-    assert_true(world.n_posts < MAX_POSTS);
-    world.post_fn[world.n_posts] = fn;
-    world.post_user[world.n_posts++] = user;
-}
-
-struct loop_timer *loop_timer_create(struct loop *loop, loop_fn *fn, void *user)
-{
-    (void)loop;
-    world.timer = (struct loop_timer){.fn = fn, .user = user, .at_us = CLOCK_NEVER};
-    return &world.timer;
-}
-
-void loop_timer_destroy(struct loop_timer *t)
-{
-    t->at_us = CLOCK_NEVER;
-}
-
-void loop_timer_set(struct loop_timer *t, uint64_t at_us)
-{
-    t->at_us = at_us;
-}
-
-/* One turn: everything posted, also what is posted meanwhile. */
-static inline void turn(void)
-{
-    for (size_t i = 0; i < world.n_posts; i++) {
-        world.post_fn[i](world.post_user[i]);
-    }
-    world.n_posts = 0;
-}
-
-static inline void pass(uint64_t ms)
-{
-    uint64_t until_us = world.now_us + MS_TO_US(ms);
-    turn();
-    while (world.timer.at_us <= until_us) {
-        world.now_us = world.timer.at_us > world.now_us ? world.timer.at_us : world.now_us;
-        world.timer.at_us = CLOCK_NEVER;
-        world.timer.fn(world.timer.user);
-        turn();
-    }
-    world.now_us = until_us;
-}
-
-static const struct provider_ops model_ops = {.kind = "scripted", .max_stops = SIZE_MAX};
-static const struct provider_ops own_ops = {.kind = "embedded",
-                                            .capabilities = PROVIDER_IN_PROCESS};
-
-const char *endpoint_state_name(enum endpoint_state state)
-{
-    return state == ENDPOINT_DOWN ? "down" : "other";
-}
-
-size_t upstream_count(const struct upstream *u)
-{
-    (void)u;
-    return 2;
-}
-
-const struct endpoint *upstream_endpoint(const struct upstream *u, size_t idx)
-{
-    (void)u;
-    return &world.endpoints[idx];
-}
-
-const struct endpoint *upstream_find(const struct upstream *u, uint64_t id)
-{
-    (void)u;
-    return id == 1 || id == 2 ? &world.endpoints[id - 1] : NULL;
-}
-
-const char *upstream_start_hint(const struct upstream *u)
-{
-    (void)u;
-    return "start-it";
-}
-
-bool upstream_is_settled(const struct upstream *u)
-{
-    (void)u;
-    return world.endpoints[0].state != ENDPOINT_PROBING;
-}
-
-void upstream_load(struct upstream *u, uint64_t endpoint, str model)
-{
-    (void)u;
-    assert_int_equal(endpoint, 1);
-    assert_true(str_eq(model, world.model.id));
-    world.n_loads += !world.model.is_loading;
-    world.model.is_loading = world.model.load_error == NULL; /* else not yet again */
-}
-
-bool upstream_confirm_loaded(struct upstream *u, uint64_t endpoint, str model)
-{
-    (void)u;
-    (void)endpoint;
-    (void)model;
-    return !world.is_doubtful;
-}
-
-void upstream_refresh(struct upstream *u)
-{
-    (void)u;
-    world.n_refreshes++;
-}
+#include "tests/unit/core/world.h"
 
 static inline void answer_scout(void *user)
 {
@@ -203,13 +62,18 @@ uint64_t exchange_start(struct upstream *u, const struct exchange_spec *spec,
                                     .sink = *sink,
                                     .is_open = true,
                                     .is_scout = spec->endpoint == 2,
+                                    .endpoint = spec->endpoint,
+                                    .temperature = spec->generate.temperature,
                                     .n_stops = spec->generate.n_stops,
                                     .max_tokens = spec->generate.max_tokens};
     if (x->is_scout) {
         loop_post(NULL, answer_scout, x);
     } else {
-        snprintf(x->prompt, sizeof(x->prompt), STR_FMT "|" STR_FMT, STR_ARG(spec->generate.prefix),
-                 STR_ARG(spec->generate.suffix));
+        bool is_chat = spec->generate.shape == GENERATE_CHAT;
+        str first = is_chat ? spec->generate.system : spec->generate.prefix;
+        str second = is_chat ? spec->generate.prompt : spec->generate.suffix;
+        snprintf(x->prompt, sizeof(x->prompt), STR_FMT "|" STR_FMT, STR_ARG(first),
+                 STR_ARG(second));
     }
     return x->id;
 }
@@ -262,22 +126,9 @@ static inline void on_status(void *user)
     ((struct bed *)user)->n_status++;
 }
 
-static inline void bed_start(struct bed *bed, const char *text)
+static inline void bed_start_with(struct bed *bed, const char *text, struct store *store)
 {
-    memset(&world, 0, sizeof(world));
-    world.now_us = SEC_TO_US(100);
-    world.model = (struct model_info){
-        .id = STR("m"), .name = STR("m"), .abilities = MODEL_INFILL, .is_loaded = true};
-    world.endpoints[0] = (struct endpoint){.idx = 0,
-                                           .id = 1,
-                                           .name = STR("sim"),
-                                           .ops = &model_ops,
-                                           .state = ENDPOINT_READY,
-                                           .models = &world.model,
-                                           .n_models = 1,
-                                           .loading = -1};
-    world.endpoints[1] = (struct endpoint){
-        .idx = 1, .id = 2, .name = STR("embedded"), .ops = &own_ops, .state = ENDPOINT_READY};
+    world_begin();
     *bed = (struct bed){.documents = documents_create()};
     struct settings_builder *b = settings_builder_create();
     bed->settings = settings_builder_snapshot(b);
@@ -286,11 +137,17 @@ static inline void bed_start(struct bed *bed, const char *text)
                                      .documents = bed->documents,
                                      .upstream = &bed->upstream,
                                      .settings = bed->settings,
+                                     .store = store,
                                      .on_status = on_status,
                                      .user = bed};
     bed->engine = engine_create(&options);
     assert_int_equal(
         documents_open(bed->documents, STR("/w/a.c"), STR("c"), str_from(text), &bed->doc), ERR_OK);
+}
+
+static inline void bed_start(struct bed *bed, const char *text)
+{
+    bed_start_with(bed, text, NULL);
 }
 
 static inline void bed_end(struct bed *bed)

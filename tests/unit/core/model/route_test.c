@@ -48,6 +48,15 @@ bool upstream_is_settled(const struct upstream *u)
     return true;
 }
 
+static uint64_t failing; /* id of an endpoint; 0: none is */
+
+bool upstream_would_admit(const struct upstream *u, uint64_t endpoint, str model)
+{
+    (void)u;
+    (void)model;
+    return endpoint != failing;
+}
+
 const char *endpoint_state_name(enum endpoint_state state)
 {
     return state == ENDPOINT_DOWN ? "down" : "?";
@@ -76,13 +85,16 @@ static void put(const char *name, const struct provider_ops *ops, enum endpoint_
 static struct route route_for(const str *names, size_t n, const char *wish)
 {
     struct settings s = {.models_inline = names, .n_models_inline = n};
-    return route_find(NULL, &s, ROLE_INLINE, str_from(wish), can_fill);
+    return route_find(
+        NULL, &s,
+        &(struct route_order){.role = ROLE_INLINE, .wish = str_from(wish), .can_fill = can_fill});
 }
 
 static int clear(void **state)
 {
     (void)state;
     n_endpoints = 0;
+    failing = 0;
     coder.is_loaded = true;
     coder.is_loading = false;
     coder.load_error = NULL;
@@ -249,10 +261,15 @@ static void forwarded_model_is_used_only_where_the_user_names_it(void **state)
     assert_true(route_for(bare, 1, "").is_remote);
     struct settings foreign = {
         .models_inline = named, .n_models_inline = 1, .models_inline_is_foreign = true};
-    r = route_find(NULL, &foreign, ROLE_INLINE, STR(""), can_fill);
+    r = route_find(
+        NULL, &foreign,
+        &(struct route_order){.role = ROLE_INLINE, .wish = STR(""), .can_fill = can_fill});
     assert_int_equal(r.state, ROUTE_NONE);
     assert_non_null(strstr(r.message, "another machine"));
-    assert_int_equal(route_find(NULL, &foreign, ROLE_INLINE, named[0], can_fill).state,
+    assert_int_equal(route_find(NULL, &foreign,
+                                &(struct route_order){
+                                    .role = ROLE_INLINE, .wish = named[0], .can_fill = can_fill})
+                         .state,
                      ROUTE_READY);
 }
 
@@ -274,6 +291,67 @@ static void server_without_models_says_how_to_get_one(void **state)
                         "slow has no models yet; get one: get-a-coder");
 }
 
+static struct route route_to_chat(uint64_t avoid)
+{
+    struct settings s = {.n_models_chat = 0};
+    return route_find(
+        NULL, &s,
+        &(struct route_order){
+            .role = ROLE_CHAT, .wish = STR(""), .can_fill = can_fill, .avoid = avoid});
+}
+
+static void nobody_crosses_a_tier_that_no_list_names(void **state)
+{
+    (void)state;
+    put("near", &plain, ENDPOINT_DOWN, TIER_LOOPBACK, &coder);
+    put("cloud", &plain, ENDPOINT_READY, TIER_CLOUD, &coder);
+    assert_int_equal(route_for(NULL, 0, "").state, ROUTE_NONE); /* down isn't absent */
+    str names[] = {STR("near"), STR("cloud")};
+    assert_string_equal(route_for(names, 2, "").name, "cloud/coder");
+}
+
+static void failing_endpoint_is_passed_over_while_another_is_well(void **state)
+{
+    (void)state;
+    put("near", &plain, ENDPOINT_READY, TIER_LOOPBACK, &coder);
+    put("spare", &plain, ENDPOINT_READY, TIER_LOOPBACK, &coder);
+    failing = 1;
+    assert_string_equal(route_for(NULL, 0, "").name, "spare/coder");
+    str names[] = {STR("near"), STR("spare")};
+    assert_string_equal(route_for(names, 2, "").name, "spare/coder");
+    failing = 0;
+    assert_string_equal(route_for(names, 2, "").name, "near/coder");
+}
+
+static void who_has_just_failed_is_avoided(void **state)
+{
+    (void)state;
+    put("near", &plain, ENDPOINT_READY, TIER_LOOPBACK, &chat);
+    assert_int_equal(route_to_chat(1).state, ROUTE_NONE);
+    put("spare", &plain, ENDPOINT_READY, TIER_LOOPBACK, &chat);
+    assert_string_equal(route_to_chat(1).name, "spare/chat");
+    assert_string_equal(route_to_chat(2).name, "near/chat");
+}
+
+static void talk_goes_to_the_largest_that_people_wait_for(void **state)
+{
+    (void)state;
+    static struct model_info several[5] = {
+        {.id = {"small", 5}, .abilities = MODEL_CHAT, .n_bytes = 1000, .is_loaded = true},
+        {.id = {"fair", 4}, .abilities = MODEL_CHAT, .n_bytes = 5000},
+        {.id = {"fair-base", 9}, .abilities = MODEL_CHAT, .n_bytes = 6000},
+        {.id = {"huge", 4}, .abilities = MODEL_CHAT, .n_bytes = ROUTE_CHAT_MAX_BYTES + 1},
+        {.id = {"coder", 5}, .abilities = MODEL_INFILL, .n_bytes = 9000}};
+    put("slow", &loads, ENDPOINT_READY, TIER_LOOPBACK, several);
+    endpoints[0].n_models = 5;
+    struct route r = route_to_chat(0);
+    assert_true(r.needs_load && str_eq(r.load_model, STR("fair")));
+    static struct error error;
+    (void)error_set(&error, ERR_STATUS, "it needs more memory");
+    several[1].load_error = &error;
+    assert_string_equal(route_to_chat(0).name, "slow/small");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -289,6 +367,10 @@ int main(void)
         cmocka_unit_test_setup(forwarded_model_is_used_only_where_the_user_names_it, clear),
         cmocka_unit_test_setup(other_name_of_a_model_finds_it, clear),
         cmocka_unit_test_setup(server_without_models_says_how_to_get_one, clear),
+        cmocka_unit_test_setup(nobody_crosses_a_tier_that_no_list_names, clear),
+        cmocka_unit_test_setup(failing_endpoint_is_passed_over_while_another_is_well, clear),
+        cmocka_unit_test_setup(who_has_just_failed_is_avoided, clear),
+        cmocka_unit_test_setup(talk_goes_to_the_largest_that_people_wait_for, clear),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -124,9 +124,29 @@ static void insertion_gets_the_indentation_of_its_place(void **state)
         ERR_OK);
     assert_string_equal(out,
                         "        \"\"\"The area.\n\n          In square metres.\n        \"\"\"");
+    assert_int_equal(
+        read_as(&spec, "```python\ndef area(self):\n    \"\"\"The area.\"\"\"\n```", out, &why),
+        ERR_OK); /* without what stands there already */
+    assert_string_equal(out, "        \"\"\"The area.\"\"\"");
+    assert_int_equal(read_as(&spec, "```python\ndef area(self):\n```", out, &why), ERR_PROTOCOL);
     assert_int_equal(read_as(&spec, "```python\nfirst()\n```\n```python\nsecond()\n```", out, &why),
                      ERR_OK);
     assert_string_equal(out, "        first()");
+}
+
+static void line_of_an_object_is_cut_out_of_the_whole(void **state)
+{
+    (void)state;
+    struct rewrite_spec spec = {.original = STR("  \"b\": 2,,"),
+                                .before = STR("{\n  \"a\": 1,\n"),
+                                .after = STR("\n  \"c\": 3\n}\n"),
+                                .is_whole_lines = true};
+    char out[4096];
+    struct error why;
+    assert_int_equal(
+        read_as(&spec, "```json\n{\n  \"a\": 1,\n  \"b\": 2,\n  \"c\": 3\n}\n```", out, &why),
+        ERR_OK);
+    assert_string_equal(out, "  \"b\": 2,");
 }
 
 static void last_line_end_is_the_originals(void **state)
@@ -190,6 +210,7 @@ int main(void)
         cmocka_unit_test(what_is_no_edit_is_refused_in_words),
         cmocka_unit_test(part_of_a_line_stays_on_its_line),
         cmocka_unit_test(insertion_gets_the_indentation_of_its_place),
+        cmocka_unit_test(line_of_an_object_is_cut_out_of_the_whole),
         cmocka_unit_test(last_line_end_is_the_originals),
         cmocka_unit_test(growing_code_is_seen_without_what_is_said_around_it),
         cmocka_unit_test(any_answer_is_taken_or_refused),

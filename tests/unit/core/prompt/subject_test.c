@@ -239,6 +239,90 @@ static void ranges_are_sound_for_any_text(void **state)
     }
 }
 
+static uint64_t draw(uint64_t *seed)
+{
+    *seed = *seed * 6364136223846793005u + 1442695040888963407u;
+    return *seed >> 33;
+}
+
+/* Appends uses of `name`, other words and definitions; notes where the definitions begin. */
+static size_t grow_text(struct buf *text, uint64_t *seed, size_t *defined_at, size_t max)
+{
+    size_t n = 0;
+    while (text->len < 400u * KIB) {
+        uint64_t what = draw(seed) % 64;
+        if (what == 0 && n < max && draw(seed) % 32 == 0) {
+            defined_at[n++] = text->len;
+            buf_append(text, STR("def name(x):\n    return x\n"));
+        } else if (what < 4) {
+            buf_append(text, STR("y = name(3) + rename(name)\n"));
+        } else {
+            buf_appendf(text, "%.*s()\n", (int)(draw(seed) % 40) + 1,
+                        "some_other_word_that_is_called_without_name_s");
+        }
+    }
+    return n;
+}
+
+static void definition_is_the_nearest_above_else_below(void **state)
+{
+    (void)state;
+    uint64_t seed = 20261126;
+    print_message("seed %llu\n", (unsigned long long)seed);
+    for (int round = 0; round < 12; round++) {
+        struct buf text;
+        size_t defined_at[64];
+        buf_init(&text, MIB);
+        size_t n = grow_text(&text, &seed, defined_at, 64);
+        document_destroy(document);
+        document = document_create(buf_str(&text));
+        for (int look = 0; look < 50; look++) {
+            size_t near = draw(&seed) % (text.len + 1);
+            size_t line_end = document_line_end(document, document_line_at(document, near));
+            size_t above = SIZE_MAX;
+            size_t below = SIZE_MAX;
+            for (size_t i = 0; i < n; i++) {
+                bool is_near = defined_at[i] + 4 + SUBJECT_SEARCH_BYTES >= line_end &&
+                               defined_at[i] + 4 < line_end + SUBJECT_SEARCH_BYTES;
+                above = is_near && defined_at[i] < line_end ? defined_at[i] : above;
+                below = is_near && defined_at[i] >= line_end && below == SIZE_MAX ? defined_at[i]
+                                                                                  : below;
+            }
+            size_t expected = above != SIZE_MAX ? above : below;
+            struct subject_range r = subject_definition(document, STR("name"), near);
+            assert_true(expected == SIZE_MAX ? r.start == r.end : r.start == expected);
+            assert_true(expected == SIZE_MAX || r.end == expected + 25);
+            /* The gap goes where somebody types. */
+            size_t at = draw(&seed) % (text.len + 1);
+            assert_int_equal(document_edit(document, at, at, STR("z")), ERR_OK);
+            assert_int_equal(document_edit(document, at, at + 1, STR("")), ERR_OK);
+        }
+        buf_release(&text);
+    }
+}
+
+static void definition_isnt_looked_for_behind_thousands_of_uses(void **state)
+{
+    (void)state;
+    struct buf text;
+    buf_init(&text, MIB);
+    buf_append(&text, STR("def name(x):\n    return x\n"));
+    for (unsigned i = 0; i < SUBJECT_MAX_PLACES - 2; i++) {
+        buf_append(&text, STR("y = name\n"));
+    }
+    document = document_create(buf_str(&text));
+    struct subject_range r = subject_definition(document, STR("name"), text.len);
+    assert_true(r.start == 0 && r.end == 25);
+    for (unsigned i = 0; i < 2 * SUBJECT_MAX_PLACES; i++) {
+        buf_append(&text, STR("y = name\n"));
+    }
+    document_destroy(document);
+    document = document_create(buf_str(&text));
+    r = subject_definition(document, STR("name"), text.len);
+    assert_true(r.start == r.end);
+    buf_release(&text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -248,6 +332,8 @@ int main(void)
         cmocka_unit_test_teardown(head_ends_where_the_body_begins, drop),
         cmocka_unit_test_teardown(symbol_is_the_word_at_the_place, drop),
         cmocka_unit_test_teardown(definition_is_found_by_its_form, drop),
+        cmocka_unit_test_teardown(definition_is_the_nearest_above_else_below, drop),
+        cmocka_unit_test_teardown(definition_isnt_looked_for_behind_thousands_of_uses, drop),
         cmocka_unit_test_teardown(comment_is_an_instruction, drop),
         cmocka_unit_test_teardown(ranges_are_sound_for_any_text, drop),
     };

@@ -80,6 +80,14 @@ const char *upstream_start_hint(const struct upstream *u)
     return "start-one";
 }
 
+bool upstream_would_admit(const struct upstream *u, uint64_t endpoint, str model)
+{
+    (void)u;
+    (void)endpoint;
+    (void)model;
+    return true;
+}
+
 bool upstream_is_settled(const struct upstream *u)
 {
     (void)u;

@@ -318,6 +318,9 @@ static void token(struct world *w)
     }
     memcpy(k->text + strlen(k->text), piece, strlen(piece) + 1);
     flights_feed(w->flights, k->id, str_from(piece), false);
+    if (rnd(4) == 0) {
+        flights_note_shown(w->flights, k->id, strlen(k->text));
+    }
 }
 
 static void land(struct world *w)
@@ -327,6 +330,14 @@ static void land(struct world *w)
         k = &w->known[(size_t)(k - w->known + 1) % MAX_FLIGHTS];
     }
     if (!k->is_flying) {
+        return;
+    }
+    if (rnd(3) == 0) { /* lands at a limit, and is continued: flies on with the same text */
+        flights_note_cut(w->flights, k->id);
+        flights_land(w->flights, k->id, true, w->now_us);
+        if (!flights_continue(w->flights, k->id, w->now_us)) {
+            end_flight(w, k->id);
+        }
         return;
     }
     if (rnd(4) != 0) {

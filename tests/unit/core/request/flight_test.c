@@ -401,6 +401,71 @@ static void new_flight_ends_those_nobody_can_board(void **state)
     bed_end(&bed);
 }
 
+static void flight_that_landed_cut_is_continued(void **state)
+{
+    (void)state;
+    struct bed bed = bed_with("x = \n");
+    bed_start(&bed);
+    uint64_t rider, later = 99, flight = 0;
+    uint64_t fl = take_off(&bed, 4, 1, &rider);
+    flights_feed(bed.flights, fl, STR("one"), true);
+    flights_note_cut(bed.flights, fl);
+    flights_land(bed.flights, fl, true, bed.now_us);
+    flights_leave(bed.flights, rider, true, bed.now_us);
+    assert_true(flights_continue(bed.flights, fl, bed.now_us));
+    assert_false(flights_continue(bed.flights, fl, bed.now_us));
+    assert_int_equal(flights_stats(bed.flights).n_flying, 1);
+    assert_int_equal(documents_edit(bed.documents, bed.doc->id, 4, 4, STR("one")), ERR_OK);
+    struct boarding b = at(&bed, 7);
+    assert_int_equal(flights_board(bed.flights, &b, later, bed.now_us, &flight), BOARDED_FLYING);
+    assert_int_equal(flights_view(bed.flights, later).text.len, 0);
+    flights_feed(bed.flights, fl, STR(" two"), false);
+    assert_true(str_eq(flights_view(bed.flights, later).text, STR(" two")));
+    flights_drop(bed.flights, fl); /* failed: as it landed */
+    assert_true(flights_view(bed.flights, later).has_left);
+    assert_int_equal(flights_stats(bed.flights).n_landed, 1);
+    assert_int_equal(flights_stats(bed.flights).n_bytes, 3);
+    bed_end(&bed);
+}
+
+static void flight_that_ended_by_itself_isnt_continued(void **state)
+{
+    (void)state;
+    struct bed bed = bed_with("x = \n");
+    bed_start(&bed);
+    uint64_t rider;
+    uint64_t fl = take_off(&bed, 4, 1, &rider);
+    flights_feed(bed.flights, fl, STR("one"), true);
+    assert_false(flights_continue(bed.flights, fl, bed.now_us)); /* it flies */
+    flights_land(bed.flights, fl, true, bed.now_us);
+    assert_false(flights_continue(bed.flights, fl, bed.now_us));
+    bed_end(&bed);
+}
+
+static void abort_leaves_what_was_shown(void **state)
+{
+    (void)state;
+    struct bed bed = bed_with("x = \n");
+    bed_start(&bed);
+    uint64_t rider, later = 99, flight = 0;
+    uint64_t fl = take_off(&bed, 4, 1, &rider);
+    flights_feed(bed.flights, fl, STR("one\ntw"), false);
+    flights_note_shown(bed.flights, fl, 3);
+    flights_leave(bed.flights, rider, true, bed.now_us);
+    bed.now_us += FLIGHT_AGREE_US;
+    flights_tick(bed.flights, bed.now_us);
+    assert_int_equal(bed.last_aborted, fl);
+    struct boarding b = at(&bed, 4);
+    assert_int_equal(flights_board(bed.flights, &b, later, bed.now_us, &flight), BOARDED_LANDED);
+    assert_int_equal(flight, fl);
+    assert_true(str_eq(flights_view(bed.flights, later).text, STR("one")));
+    assert_true(flights_view(bed.flights, later).is_cut);
+    flights_leave(bed.flights, later, true, bed.now_us);
+    documents_close(bed.documents, bed.doc->id);
+    assert_int_equal(flights_stats(bed.flights).n_landed, 0);
+    bed_end(&bed);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -420,6 +485,9 @@ int main(void)
         cmocka_unit_test(flight_whose_rider_was_served_flies_on),
         cmocka_unit_test(one_riders_leaving_doesnt_hurt_another),
         cmocka_unit_test(new_flight_ends_those_nobody_can_board),
+        cmocka_unit_test(flight_that_landed_cut_is_continued),
+        cmocka_unit_test(flight_that_ended_by_itself_isnt_continued),
+        cmocka_unit_test(abort_leaves_what_was_shown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -139,7 +139,7 @@ static uint64_t plain_quantile(const struct weight *list, size_t n, double q)
         }
         if (list[i].whole > 0) {
             left *= 1 - list[i].whole / n_at_risk;
-            if (left < 1 - q + 1e-7) {
+            if (left <= 1 - q + 1e-9) { /* as near as floating point tells */
                 return list[i].end_us;
             }
         }
