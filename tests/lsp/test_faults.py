@@ -100,7 +100,7 @@ ROWS = {
     "the key in an error": Row(SILENT, r".", {"status": 500, "body": json.dumps({"error": {
         "message": f"bad key {CANARY}", "type": "x", "code": 500}}).encode()}, opens=True),
     "loading": Row(SILENT, r"loading", {"status": 503, "body": LOADING.encode()}, asks=2, most=4),
-    "cold": Row(WHOLE, WHOLE, {"delay_ms": 2000}, asks=1),
+    "cold": Row(WHOLE, WHOLE, {"delay_ms": 1000}, asks=1),
     "runner has died": Row(SILENT, r"terminated", {"status": 500, "body": json.dumps({"error": {
         "message": "llama runner process has terminated: exit status 2", "code": 500, "type": "server_error"}}).encode()},
         opens=True),
@@ -175,7 +175,7 @@ def test_typing(patient, name):
     if row.inline == SILENT and not row.hangs:
         assert after["failed"] > before["failed"], "I8"
     if row.opens:
-        assert after["breakerOpened"] > before["breakerOpened"] and after["refused"] > 0, "I8"
+        assert after["breakerOpened"] > before["breakerOpened"] and n_asked < row.asks, "I8"
     for _ in range(0 if row.hangs else 3):
         check_inline(p.ask_typed(trigger=1)[0], row)
     assert len(p.messages()) <= 1, "I7: one notice for each cause"

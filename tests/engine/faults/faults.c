@@ -38,7 +38,7 @@ struct client {
     bool is_busy, is_gone, is_generation;
     size_t sent, end; /* of r.all; what lies behind `end` isn't sent */
     enum after after;
-    size_t slice, mark;
+    size_t slice, first, mark; /* `first`: bytes of the first write, 0: as the others */
     uint64_t gap_us, token_us, due_us;
     struct bytes block; /* of the flood */
     size_t unit;        /* of which it is made; only whole ones are sent */
@@ -181,12 +181,16 @@ static void plan_cut(struct client *c, struct plan *p)
     if (at != SIZE_MAX) {
         cut_at(c, at, afters[p->how]);
     }
-    if (p->is_sweep && at + 1 >= c->r.all.len) {
-        p->cut = 0;
-        figures.swept++;
-    } else if (p->is_sweep) {
-        p->cut++;
+    if (!p->is_sweep) {
+        return;
     }
+    bool is_through = at != SIZE_MAX ? at + 1 >= c->r.all.len : p->split + 1 >= c->r.all.len;
+    if (at != SIZE_MAX) {
+        p->cut = is_through ? 0 : p->cut + 1;
+    } else {
+        p->split = is_through ? 1 : p->split + 1;
+    }
+    figures.swept += is_through;
 }
 
 /* What chance does to a generation: 0 or the status it gets instead. */
@@ -216,6 +220,7 @@ static void begin_response(struct client *c, const char *path, const char *body)
     c->end = c->r.all.len;
     c->after = c->r.is_last || p->is_close ? AFTER_FIN : AFTER_KEEP;
     c->slice = p->slice;
+    c->first = p->split;
     c->gap_us = p->gap_us;
     c->token_us = p->token_us;
     c->due_us = now_us() + p->delay_us;
@@ -295,6 +300,9 @@ static size_t next_piece(const struct client *c)
     size_t to = c->end;
     if (c->flood_left > 0 && c->sent < c->split && c->split < to) {
         to = c->split;
+    }
+    if (c->sent < c->first && c->first < to) {
+        to = c->first;
     }
     if (c->slice > 0 && to - c->sent > c->slice) {
         to = c->sent + c->slice;

@@ -36,9 +36,11 @@ struct plan {
     size_t chunk;     /* a `body` goes out in chunks of so many bytes; 0: with its length */
     int64_t cut;      /* after so many bytes of the response; < 0: none */
     bool is_cut_body; /* ... of its body */
-    bool is_sweep;    /* each use cuts one byte later; at the end of the response it begins anew */
+    bool is_sweep; /* each use cuts, or splits, one byte later; at the end of the response it begins
+                      anew */
     enum plan_how how;
     size_t slice; /* bytes in one write; 0: all */
+    size_t split; /* > 0: so many bytes in the first write, gap_us later the rest */
     uint64_t gap_us, delay_us, token_us;
     unsigned garble; /* so many of 1000 bytes are changed at random */
     enum plan_flood flood;
