@@ -15,21 +15,30 @@ import urllib.parse
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-SOURCES = sorted((HERE / "faults").glob("*.[ch]"))
+SOURCES = sorted(p for p in (HERE / "faults").glob("*.[ch]") if p.name != "names.c")
 
 
-def build():
-    """The program's path. Several may build at once: each makes its own file and puts it in place."""
-    out = ROOT / "build/tests/engine/faults"
-    if out.exists() and all(out.stat().st_mtime >= s.stat().st_mtime for s in SOURCES):
+def make(out, sources, *flags):
+    """Compiles where something is newer. Several may do so at once: each makes its own and puts it in place."""
+    if out.exists() and all(out.stat().st_mtime >= s.stat().st_mtime for s in sources):
         return out
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent) as folder:
-        made = pathlib.Path(folder) / "faults"
+        made = pathlib.Path(folder) / "made"
         subprocess.run([os.environ.get("CC", "cc"), "-std=c11", "-D_GNU_SOURCE", "-O2", "-Wall", "-Wextra", "-o", made,
-                        *[s for s in SOURCES if s.suffix == ".c"]], check=True)
+                        *[s for s in sources if s.suffix == ".c"], *flags], check=True)
         os.replace(made, out)
     return out
+
+
+def build():
+    """The program's path."""
+    return make(ROOT / "build/tests/engine/faults", SOURCES)
+
+
+def build_names():
+    """The library whose getaddrinfo fails, to be preloaded."""
+    return make(ROOT / "build/tests/engine/names.so", [HERE / "faults/names.c"], "-shared", "-fPIC", "-ldl")
 
 
 def encoded(words):

@@ -42,7 +42,7 @@ class Patient:
         key = home / "work.key"
         key.write_text(CANARY)
         key.chmod(0o600)
-        config({"endpoints": [{"name": "sim", "kind": kind, "url": url or faults.url, "apiKeyFile": str(key),
+        config({"endpoints": [{"name": "sim", "kind": kind, "url": url or faults.url + ("/v1" if kind == "openai" else ""), "apiKeyFile": str(key),
                                **(endpoint or {})}],
                 "models": {"inline": [f"sim/{model}"], "chat": [f"sim/{model}"]}, "cache": {"disk": False},
                 "upstream": upstream or {}})

@@ -259,7 +259,7 @@ static const char *probe_of(enum kind kind, const char *path)
          "8526912}}]}"},
         {KIND_LLAMACPP, "/tokenize", "{\"tokens\":[1]}"},
         {KIND_OPENAI, "/v1/models",
-         "{\"object\":\"list\",\"data\":[{\"id\":\"tinycode\",\"object\":\"model\",\"owned_by\":"
+         "{\"object\":\"list\",\"data\":[{\"id\":\"qwen2.5-coder\",\"object\":\"model\",\"owned_by\":"
          "\"me\"}]}"},
         {KIND_OLLAMA, "/api/version", "{\"version\":\"0.33.0\"}"},
         {KIND_OLLAMA, "/api/tags",
