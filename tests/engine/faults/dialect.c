@@ -223,7 +223,10 @@ static void generate(const char *path, const char *body, const struct plan *p, s
     } else {
         bytes_add(&text, p->has_text ? p->text.ptr : "0;", p->has_text ? p->text.len : 2);
     }
-    for (size_t at = 0; at < text.len;) {
+    for (unsigned i = 0; i < p->stamps; i++) {
+        emit_piece(&s, STAMP, sizeof STAMP - 1);
+    }
+    for (size_t at = 0; at < text.len && p->stamps == 0;) {
         size_t n = text.len - at < PIECE_BYTES ? text.len - at : PIECE_BYTES;
         while (at + n < text.len && ((unsigned char)text.ptr[at + n] & 0xc0) == 0x80) {
             n++;
@@ -259,7 +262,8 @@ static const char *probe_of(enum kind kind, const char *path)
          "8526912}}]}"},
         {KIND_LLAMACPP, "/tokenize", "{\"tokens\":[1]}"},
         {KIND_OPENAI, "/v1/models",
-         "{\"object\":\"list\",\"data\":[{\"id\":\"qwen2.5-coder\",\"object\":\"model\",\"owned_by\":"
+         "{\"object\":\"list\",\"data\":[{\"id\":\"qwen2.5-coder\",\"object\":\"model\",\"owned_"
+         "by\":"
          "\"me\"}]}"},
         {KIND_OLLAMA, "/api/version", "{\"version\":\"0.33.0\"}"},
         {KIND_OLLAMA, "/api/tags",

@@ -6,6 +6,9 @@
 
 enum kind { KIND_LLAMACPP, KIND_OLLAMA, KIND_OPENAI };
 
+#define STAMP        "t0000000000000000;" /* a word whose digits are put in when it is sent */
+#define STAMP_DIGITS 16
+
 struct response {
     struct bytes all; /* header and body as they go out */
     size_t body;      /* where the body begins */

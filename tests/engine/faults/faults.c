@@ -343,6 +343,20 @@ static bool pour(struct client *c)
     return true;
 }
 
+/* Puts the time into the words that are about to go. */
+static void stamp(struct client *c, size_t n)
+{
+    static const char word[] = STAMP;
+    char *at = c->r.all.ptr + c->sent, *end = at + n;
+    while (c->token_us > 0 &&
+           (at = memmem(at, (size_t)(end - at), word, sizeof word - 1)) != NULL) {
+        char digits[STAMP_DIGITS + 1];
+        (void)snprintf(digits, sizeof digits, "%016llu", (unsigned long long)now_us());
+        memcpy(at + 1, digits, STAMP_DIGITS);
+        at += sizeof word - 1;
+    }
+}
+
 static void push(struct client *c)
 {
     for (unsigned n_writes = 0; c->is_busy && now_us() >= c->due_us; n_writes++) {
@@ -359,6 +373,7 @@ static void push(struct client *c)
         if (is_flooding && !pour(c)) {
             return;
         }
+        stamp(c, n);
         ssize_t sent = is_flooding ? 0 : send_some(c, c->r.all.ptr + c->sent, n);
         if (sent < 0) {
             return;

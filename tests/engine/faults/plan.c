@@ -159,6 +159,8 @@ static bool set_number(struct plan *p, const char *word, int64_t n)
         p->slice = (size_t)n;
     } else if (strcmp(word, "split") == 0) {
         p->split = (size_t)n;
+    } else if (strcmp(word, "stamps") == 0) {
+        p->stamps = (unsigned)n;
     } else if (strcmp(word, "chunk") == 0) {
         p->chunk = (size_t)n;
     } else if (strcmp(word, "garble") == 0) {

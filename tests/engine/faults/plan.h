@@ -30,6 +30,7 @@ struct plan {
     struct bytes tail; /* behind the response */
     bool has_text, has_body;
     bool is_echo;     /* the text is the last word "nonce..." of the request */
+    unsigned stamps;  /* the text is so many words, each the time (us) at which it was sent */
     bool is_http10;   /* no length, no chunks: the end of the connection is the end */
     bool is_close;    /* close after the response without having said so */
     bool has_no_end;  /* the dialect's last event is left out */
