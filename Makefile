@@ -125,7 +125,8 @@ bench-traffic: $(TRAFFIC)
 	@tests/bench/traffic/run $(TRAFFIC) $(ARGS)
 
 bench-upstream: all $(REACH)
-	@tests/bench/upstream/run $(BINARY) $(REACH)
+	@.ci/deps build test
+	@tests/run $(BUILD) reach
 
 chaos: export DURATION ?= 30m
 chaos: all

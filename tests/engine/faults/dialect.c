@@ -202,15 +202,16 @@ static void answer_body(struct response *r, const struct plan *p, int status, co
 
 /* -- answers -- */
 
-/* The last word of the request that begins with "nonce". */
-static void find_nonce(const char *body, struct bytes *text)
+/* The last word of the request that begins with "nonce"; for a person's question as a block of
+ * code. */
+static void find_nonce(const char *path, const char *body, struct bytes *text)
 {
     const char *last = NULL;
     for (const char *at = body; (at = strstr(at, "nonce")) != NULL; at++) {
         last = at;
     }
     size_t n = last ? strspn(last, "abcdefghijklmnopqrstuvwxyz0123456789") : 0;
-    bytes_addf(text, "(%.*s);", (int)n, last ? last : "");
+    bytes_addf(text, is_chat(path) ? "```c\n(%.*s);\n```\n" : "(%.*s);", (int)n, last ? last : "");
 }
 
 static void generate(const char *path, const char *body, const struct plan *p, struct response *r)
@@ -219,7 +220,7 @@ static void generate(const char *path, const char *body, const struct plan *p, s
     struct bytes text = {0};
     begin(r, p, 200, is_ollama(path) ? "application/x-ndjson" : "text/event-stream", -1);
     if (p->is_echo) {
-        find_nonce(body, &text);
+        find_nonce(path, body, &text);
     } else {
         bytes_add(&text, p->has_text ? p->text.ptr : "0;", p->has_text ? p->text.len : 2);
     }
