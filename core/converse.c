@@ -5,7 +5,7 @@
  *       takes off, its model is sent for, its text comes through the trimmer.
  * How   The flight is found by a key instead of a place: the hash of what is said and to whom, or
  *       the key that the question brings. The same question asked twice at a time is one flight,
- *       asked again later it is answered from the cache.
+ *       asked again later it is answered from the cache; a similar one may be too (reuse.c).
  * Rules An edit of the document ends no chat: whoever asked decides what the answer is worth then.
  */
 #include <stdio.h>
@@ -31,7 +31,11 @@ struct conversation *conversation_create(const struct chat *chat)
         buf_init(copies[i], PROMPT_MAX_BYTES);
         buf_append(copies[i], texts[i]);
     }
+    if (chat->identity.len > 0 && chat->like != NULL && chat->like->head != 0) {
+        c->like = xmemdup(chat->like, sizeof *chat->like);
+    }
     c->max_tokens = chat->max_tokens;
+    c->is_glance = chat->is_glance;
     c->is_recall = chat->is_recall;
     return c;
 }
@@ -45,6 +49,7 @@ void conversation_destroy(struct conversation *c)
     buf_release(&c->prompt);
     buf_release(&c->rewrites);
     buf_release(&c->identity);
+    xfree(c->like);
     xfree(c);
 }
 
@@ -142,7 +147,8 @@ void converse(struct engine *e, struct asked *a)
     struct route r = {.state = ROUTE_NONE};
     bool is_by_key = c->identity.len > 0 && !a->is_again;
     struct store_key kept_by = recall_key_of_chat(e, a, &r);
-    if (is_by_key && (board(e, a, key_of(a, &r), &r) || board_recalled(e, a, &r, &kept_by))) {
+    if (is_by_key && (board(e, a, key_of(a, &r), &r) || board_recalled(e, a, &r, &kept_by) ||
+                      reuse_board(e, a))) {
         return;
     }
     if (c->is_recall) {
@@ -177,6 +183,10 @@ void converse_consider(struct engine *e, struct asked *a, uint64_t now_us)
         histogram_add(&e->stats.first, now_us - a->asked_us);
     }
     if (view.has_landed) {
+        bool is_own = a->chat->like != NULL && a->boarded != BOARDED_SIMILAR;
+        if (is_own && view.is_complete && view.text.len > 0) {
+            reuse_learn(e, a, key_of(a, NULL)); /* by its identity, whoever answered */
+        }
         engine_finish(e, a, (struct fit_rest){.text = view.text}, !view.is_complete, NULL);
     } else if (now_us >= a->hard_us) {
         struct error error;

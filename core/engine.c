@@ -19,8 +19,6 @@
 #define INLINE_HARD_US  SEC_TO_US(5)
 #define CHAT_HARD_US    SEC_TO_US(900) /* a load from a slow disk, and a long answer on a CPU */
 #define CACHE_MAX_BYTES (8u * MIB)
-#define MODEL_SURE      1u /* the keys of the predictor's flights */
-#define MODEL_FAIR      2u
 
 /* -- questions -- */
 
@@ -88,8 +86,17 @@ static void engine_turn(void *user)
         }
     }
     xfree(ids);
+    lanes_tick(e, now_us);
     engine_note_busy(e);
     engine_arm(e);
+}
+
+void engine_post(struct engine *e)
+{
+    if (!e->tether->is_posted) {
+        e->tether->is_posted = true;
+        loop_post(e->options.loop, engine_turn, e->tether);
+    }
 }
 
 void engine_queue(struct engine *e, struct asked *a)
@@ -103,10 +110,7 @@ void engine_queue(struct engine *e, struct asked *a)
         e->queue = xrealloc(e->queue, e->cap_queue * sizeof(*e->queue));
     }
     e->queue[e->n_queue++] = a->id;
-    if (!e->tether->is_posted) {
-        e->tether->is_posted = true;
-        loop_post(e->options.loop, engine_turn, e->tether);
-    }
+    engine_post(e);
 }
 
 /* -- answering -- */
@@ -146,6 +150,7 @@ void engine_finish(struct engine *e, struct asked *a, struct fit_rest given, boo
                             .n_replace = given.n_replace,
                             .source = given.text.len > 0 ? a->source : ANSWER_NONE,
                             .boarded = a->boarded,
+                            .likeness = a->chat != NULL ? a->chat->likeness : 0,
                             .is_cut = is_cut,
                             .first_us = a->first_us ? a->first_us - a->asked_us : 0,
                             .total_us = now_us - a->asked_us,
@@ -262,13 +267,13 @@ static void depart_anew(struct engine *e, struct asked *a, const struct open_doc
         leg_recalled(e, a, doc, r, w);
     } else if (found == STORE_MISS && must_hold(e, a)) {
         trace_why(&e->trace, a->trace, "waits for the next key");
-    } else if (found == STORE_MISS) {
-        leg_start(e, a, doc, r, w, &key);
+    } else if (found == STORE_MISS && !leg_start(e, a, doc, r, w, &key) && !stand_in(e, a)) {
+        a->state = ASKED_REFUSED;
+        engine_queue(e, a);
     }
 }
 
-/* Takes off to the model, if one is there. */
-static void depart(struct engine *e, struct asked *a)
+void engine_depart(struct engine *e, struct asked *a)
 {
     if (a->kind == QUESTION_CHAT) {
         converse(e, a);
@@ -324,75 +329,8 @@ static bool board_as(struct engine *e, struct asked *a, const struct open_docume
     (void)snprintf(a->model_name, sizeof(a->model_name), "%s", name);
     trace_why(&e->trace, a->trace, "boarded flight %llu%s", (unsigned long long)a->flight,
               boarded == BOARDED_LANDED ? ", landed" : "");
+    lane_on_boarded(e, a);
     engine_queue(e, a);
-    return true;
-}
-
-static void on_scout_text(uint64_t exchange, str utf8, void *user)
-{
-    (void)exchange;
-    (void)user;
-    struct engine *e = user;
-    for (struct asked *a = e->asked; a != NULL; a = a->hh.next) {
-        if (a->scout == exchange) {
-            buf_append(&a->standby, utf8);
-        }
-    }
-}
-
-static void on_scout_done(uint64_t exchange, const struct generate_end *end, double confidence,
-                          const struct error *error, void *user)
-{
-    (void)end;
-    struct engine *e = user;
-    struct asked *a = e->asked;
-    while (a != NULL && a->scout != exchange) {
-        a = a->hh.next;
-    }
-    if (a == NULL) {
-        return;
-    }
-    a->scout = 0;
-    a->confidence = error == NULL ? confidence : 0.0;
-    struct open_document *doc = document_of(e, a);
-    if (doc != NULL && a->state == ASKED_SCOUTING && !a->is_explicit && a->standby.len > 0 &&
-        a->confidence >= PREDICTOR_SURE) {
-        trace_why(&e->trace, a->trace, "built-in predictor, %.0f %% sure", a->confidence * 100.0);
-        leg_embedded(e, a, doc, MODEL_SURE);
-        engine_queue(e, a);
-    } else if (a->state == ASKED_SCOUTING) {
-        depart(e, a);
-    }
-    engine_arm(e);
-}
-
-/* Asks the predictor first; false where it isn't there. */
-static bool send_scout(struct engine *e, struct asked *a, const struct open_document *doc)
-{
-    const struct endpoint *own = NULL;
-    for (size_t i = 0; i < upstream_count(e->options.upstream); i++) {
-        const struct endpoint *ep = upstream_endpoint(e->options.upstream, i);
-        own = (ep->ops->capabilities & PROVIDER_IN_PROCESS) ? ep : own;
-    }
-    if (own == NULL || e->options.off.predictor) {
-        return false;
-    }
-    struct prompt_window w;
-    struct window_limits limits = WINDOW_LIMITS_WIDE;
-    prompt_window_take(&w, a, doc, &limits, MODEL_FAIR);
-    struct prediction_place place = {.document = a->document,
-                                     .before = buf_str(&w.prefix),
-                                     .after = buf_str(&w.suffix),
-                                     .max_lines = a->is_multiline ? 8 : 1};
-    struct exchange_spec spec = {.endpoint = own->id,
-                                 .generate = {.slot = -1, .temperature = -1},
-                                 .place = &place,
-                                 .first_token_us = CLOCK_NEVER,
-                                 .total_us = CLOCK_NEVER};
-    struct exchange_sink sink = {.on_text = on_scout_text, .on_done = on_scout_done, .user = e};
-    a->state = ASKED_SCOUTING;
-    a->scout = exchange_start(e->options.upstream, &spec, &sink);
-    prompt_window_release(&w);
     return true;
 }
 
@@ -410,8 +348,8 @@ static void begin(struct engine *e, struct asked *a, const struct open_document 
         return;
     }
     bool skips_scout = a->is_again && is_ready; /* something else is wanted, and a model can come */
-    if (skips_scout || !r.allows_embedded || !send_scout(e, a, doc)) {
-        depart(e, a);
+    if (skips_scout || !r.allows_embedded || !scout_send(e, a, doc)) {
+        engine_depart(e, a);
     }
 }
 
@@ -436,7 +374,7 @@ static void consider_riding(struct engine *e, struct asked *a, uint64_t now_us)
                   (unsigned long long)a->flight);
         flights_leave(e->flights, a->id, false, now_us);
         a->boarded = BOARDED_NONE;
-        depart(e, a);
+        engine_depart(e, a);
         return;
     }
     if (view.text.len > 0 && a->first_us == 0) {
@@ -455,7 +393,7 @@ static void consider_riding(struct engine *e, struct asked *a, uint64_t now_us)
         flights_leave(e->flights, a->id, false, now_us);
         a->boarded = BOARDED_NONE;
         a->is_again = true;
-        depart(e, a);
+        engine_depart(e, a);
     } else if (view.has_landed) {
         trace_why(&e->trace, a->trace, "%s has nothing to add here",
                   a->source == ANSWER_PREDICTOR ? "the predictor" : "the model");
@@ -496,7 +434,7 @@ static void consider_holding(struct engine *e, struct asked *a, uint64_t now_us)
     if (now_us >= a->hard_us) {
         finish_silent(e, a);
     } else if (now_us >= a->hold_us) {
-        depart(e, a);
+        engine_depart(e, a);
     }
 }
 
@@ -507,7 +445,7 @@ static void consider(struct engine *e, struct asked *a, uint64_t now_us)
         break;
     case ASKED_RECALLING:
         if (a->recollection.lookup == 0) {
-            depart(e, a);
+            engine_depart(e, a);
         }
         break;
     case ASKED_HOLDING:
@@ -526,9 +464,11 @@ static void consider(struct engine *e, struct asked *a, uint64_t now_us)
     case ASKED_REFUSED:
         finish_silent(e, a);
         break;
-    case ASKED_FAILED:
-        engine_finish(e, a, (struct fit_rest){.text = STR("")}, false, &a->failure);
+    case ASKED_FAILED: {
+        struct error failure = a->failure; /* outlives the question */
+        engine_finish(e, a, (struct fit_rest){.text = STR("")}, false, &failure);
         break;
+    }
     case ASKED_CANCELLED:
         finish_cancelled(e, a);
         break;
@@ -563,7 +503,7 @@ static bool fail_over(struct engine *e, struct asked *a, uint64_t endpoint)
     a->boarded = BOARDED_NONE;
     e->stats.n_failed_over++;
     trace_why(&e->trace, a->trace, "asking %s instead", r.name);
-    depart(e, a);
+    engine_depart(e, a);
     return true;
 }
 
@@ -604,6 +544,7 @@ static void on_timer(void *user)
     ahead_tick(e, now_us);
     lessons_tick(e, now_us);
     flights_tick(e->flights, now_us);
+    lanes_tick(e, now_us);
     engine_note_busy(e);
     engine_arm(e);
 }
@@ -617,6 +558,8 @@ void engine_arm(struct engine *e)
         at_us = own_us < at_us ? own_us : at_us;
     }
     at_us = e->ahead.due_us < at_us ? e->ahead.due_us : at_us;
+    uint64_t lane_us = lanes_next_us(e);
+    at_us = lane_us < at_us ? lane_us : at_us;
     uint64_t lesson_us = lessons_next_us(e);
     loop_timer_set(e->timer, lesson_us < at_us ? lesson_us : at_us);
 }
@@ -646,6 +589,9 @@ static void on_document(const struct open_document *doc, const struct edit *edit
     }
     ahead_forget(e, doc->id);
     if (edit != NULL) {
+        if (!doc->is_excluded) {
+            supply_reach_out(e);
+        }
         rhythm_on_edit(e, doc->id, edit, now_us);
         flights_on_edit(e->flights, doc, edit, now_us);
         if (lesson_on_edit(e, doc->id, now_us)) {
@@ -770,6 +716,7 @@ struct engine *engine_create(const struct engine_options *options)
                                  .on_abort = leg_abort,
                                  .user = e};
     e->flights = flights_create(&fo);
+    reuse_init(e);
     e->timer = loop_timer_create(options->loop, on_timer, e);
     for (size_t i = 0; i < N_ROLES; i++) {
         buf_init(&e->preferred[i], KIB);
@@ -777,6 +724,7 @@ struct engine *engine_create(const struct engine_options *options)
     e->tether = xcalloc(1, sizeof(*e->tether));
     e->tether->engine = e;
     ahead_init(e);
+    lanes_init(e);
     documents_observe(options->documents, on_document, e);
     return e;
 }
@@ -793,7 +741,9 @@ void engine_destroy(struct engine *e)
         finish_cancelled(e, a);
     }
     legs_release(e);
+    lanes_release(e);
     flights_destroy(e->flights);
+    reuse_release(e);
     lessons_release(e);
     ahead_release(e);
     loop_timer_destroy(e->timer);
@@ -815,6 +765,7 @@ void engine_configure(struct engine *e, struct settings *s)
     e->settings = settings_ref(s);
     settings_unref(old);
     flights_configure(e->flights, s->cache_entries, s->cache_ttl_us);
+    reuse_configure(e);
     engine_on_upstream(e);
 }
 
@@ -843,7 +794,7 @@ void engine_on_upstream(struct engine *e)
     HASH_ITER(hh, e->asked, a, next)
     {
         if (a->state == ASKED_WAITING) {
-            depart(e, a);
+            engine_depart(e, a);
         }
     }
     engine_arm(e);
@@ -852,7 +803,7 @@ void engine_on_upstream(struct engine *e)
 
 void engine_note_busy(struct engine *e)
 {
-    bool is_busy = e->legs != NULL;
+    bool is_busy = e->legs != NULL || e->lanes.waiting != NULL;
     if (is_busy != e->was_busy) {
         e->was_busy = is_busy;
         notify(e);
@@ -860,36 +811,6 @@ void engine_note_busy(struct engine *e)
 }
 
 /* -- what people ask about it -- */
-
-struct engine_status engine_status(struct engine *e)
-{
-    e->shown_route = supply_find(e, e->settings, ROLE_INLINE, STR(""), 0);
-    const struct route *r = &e->shown_route;
-    struct engine_status s = {.is_busy = e->legs != NULL,
-                              .loading = r->state == ROUTE_LOADING ? r->loading : -1.0,
-                              .message = str_from(r->message),
-                              .why = str_from(e->last_why),
-                              .model = str_from(r->name)};
-    const struct endpoint *ep = upstream_find(e->options.upstream, r->endpoint);
-    s.endpoint = ep != NULL ? ep->name : STR("embedded");
-    switch (r->state) {
-    case ROUTE_READY:
-        s.mood = MOOD_NORMAL;
-        break;
-    case ROUTE_LOADING:
-        s.mood = r->is_idle ? MOOD_NORMAL : MOOD_LOADING;
-        break;
-    case ROUTE_NONE:
-        s.mood = r->wants_embedded ? MOOD_NORMAL : MOOD_WARNING;
-        s.model = r->allows_embedded ? STR("embedded") : STR("");
-        break;
-    }
-    if (!e->settings->inline_enabled) {
-        s.mood = MOOD_INACTIVE;
-        s.message = STR("completions are off (inline.enabled); actions aren't");
-    }
-    return s;
-}
 
 const struct engine_stats *engine_stats(const struct engine *e)
 {
@@ -910,4 +831,5 @@ void engine_clear_cache(struct engine *e)
 {
     flights_clear_cache(e->flights);
     store_clear(e->options.store);
+    similar_clear(e->reuse.similar);
 }

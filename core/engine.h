@@ -12,6 +12,8 @@
 #include "core/model/route.h"
 #include "core/predict/predict.h"
 #include "core/request/flight.h"
+#include "core/request/queue.h"
+#include "core/request/similar.h"
 #include "core/request/store.h"
 #include "core/request/trace.h"
 #include "core/settings/settings.h"
@@ -40,6 +42,10 @@ struct chat {
     /* What makes two questions the same where that is less than their prompt, whichever model
      * answers: a symbol and its definition, say. Empty: the prompt and the model. */
     str identity;
+    /* With an identity: what it is about, so that the answer to a similar question may serve (see
+     * answer.boarded). NULL, or a head of 0: only that to the same one. */
+    const struct likeness *like;
+    bool is_glance;   /* shown in passing: says nothing about what was shown before */
     bool is_recall;   /* only what is known already: silence instead of asking a model */
     const char *kind; /* the word for the trace: "explain", "fix", ...; a static string */
 };
@@ -62,6 +68,7 @@ struct answer {       /* borrowed for the call of on_done */
     enum answer_source source;
     enum boarded boarded; /* how it came: BOARDED_NONE means by a flight of its own */
     str model;            /* "endpoint/model" that wrote it */
+    double likeness;      /* BOARDED_SIMILAR: of its code and this question's, from 0 to 1 */
     bool is_cut;          /* of a chat: the answer broke off at a limit or went round in circles */
     str why;              /* one line, for people */
     uint64_t first_us;    /* from the question to the first byte of text, 0 where none came */
@@ -89,6 +96,10 @@ struct engine_switches {
     bool fill;      /* a flight ends at its second line, blank or not */
     bool ahead;     /* a text that is nearly used up isn't continued before somebody asks */
     bool keep;      /* what was shown of a flight goes with it where it is aborted */
+    bool queue;     /* every exchange starts at once, however many are under way */
+    bool pin;       /* where a server has slots, it chooses the one for each exchange */
+    bool head;      /* the window's start moves with each key, so that no prompt begins as the last
+                     * one did */
 };
 
 struct engine_options {
@@ -143,12 +154,25 @@ struct engine_stats {
     uint64_t n_held;                  /* take-offs that waited for the next key */
     uint64_t n_held_off;              /* of them those that it made unnecessary */
     uint64_t n_ahead, n_ahead_wanted; /* texts continued before somebody asked; that were read on */
+    uint64_t n_waited;                /* exchanges that a place had to become free for */
     struct histogram first, total, own; /* own: from the byte that completes a unit to on_done */
+    struct histogram waited;            /* for a place, of those */
 };
 const struct engine_stats *engine_stats(const struct engine *e);
 struct trace *engine_trace(struct engine *e);
 struct flights_stats engine_flights(const struct engine *e);
+struct queue_stats engine_lanes(const struct engine *e);
+/* How many exchanges with an endpoint are started at a time by now; 0: there was none yet. */
+unsigned engine_places(const struct engine *e, uint64_t endpoint);
 /* In memory and in the store. */
 void engine_clear_cache(struct engine *e);
+struct similar_stats {
+    bool is_on, is_adaptive;
+    double threshold;               /* the present one */
+    size_t n_entries;               /* answers that may serve */
+    uint64_t n_hits;                /* served to a similar question */
+    uint64_t n_accepted, n_refused; /* of these, as far as is known: let stand, asked again */
+};
+struct similar_stats engine_similar(const struct engine *e);
 
 #endif

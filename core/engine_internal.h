@@ -1,7 +1,8 @@
 /* engine_internal.h - what the files of the engine share: engine.c asks and answers, leg.c flies,
- * place.c looks at the place, lesson.c lets the predictor learn, supply.c sends for models,
- * rhythm.c and ahead.c decide when a model is asked, converse.c has the questions that a person
- * asks, recall.c finds what was answered in another run. */
+ * scout.c asks the predictor first, place.c looks at the place, lesson.c lets the predictor learn,
+ * supply.c sends for models, rhythm.c and ahead.c decide when a model is asked, lane.c has
+ * exchanges wait for a place, converse.c has the questions that a person asks, recall.c and reuse.c
+ * find what was answered in another run and to similar ones. */
 #ifndef CRUCIBLE_ENGINE_INTERNAL_H
 #define CRUCIBLE_ENGINE_INTERNAL_H
 
@@ -12,6 +13,7 @@
 #include "core/prompt/trim.h"
 #include "core/request/fit.h"
 #include "core/request/store.h"
+#include "core/request/threshold.h"
 #include "core/request/unit.h"
 
 /* The predictor's word alone, without asking a model: as good as or better than a small model's.
@@ -19,6 +21,8 @@
  * confidence from 0.85 on about 90 % of first lines are right, from 0.7 on about 75 %. */
 #define PREDICTOR_SURE 0.85
 #define PREDICTOR_FAIR 0.7
+#define MODEL_SURE     1u /* the keys of its flights */
+#define MODEL_FAIR     2u
 
 enum asked_state {
     ASKED_SCOUTING,  /* the predictor is being asked */
@@ -35,7 +39,11 @@ enum asked_state {
 struct conversation {
     struct buf system, prompt, rewrites, identity;
     unsigned max_tokens;
-    bool is_recall;
+    struct likeness *like; /* owned; NULL: only the same question's answer serves */
+    double likeness;       /* of the question whose answer this one gets; 0: its own */
+    bool is_glance, is_recall;
+    bool is_judged;                  /* reuse has looked at what it says about the answer before */
+    bool is_anew;                    /* what is known isn't good enough */
     char waits_for[ERROR_MSG_BYTES]; /* what the sink was told last */
 };
 
@@ -86,13 +94,16 @@ struct asked {
 
 /* One flight's exchange with a model. */
 struct leg {
-    uint64_t exchange;
+    uint64_t exchange; /* 0: it waits for a place */
     uint64_t flight;
     uint64_t endpoint; /* id */
     bool is_chat;      /* a person waits for the whole of it */
     bool is_multiline;
     bool is_kept; /* landed whole it goes to the store, by `key` */
     struct store_key key;
+    enum queue_class class;
+    uint64_t document;  /* of typing; 0: none */
+    uint64_t pace;      /* key of what is known of how long such legs take */
     unsigned max_lines; /* lines with something on them that are enough; 0: the trimmer knows */
     struct trim *trim;
     struct buf clean; /* all clean text so far */
@@ -100,6 +111,22 @@ struct leg {
     bool has_begun; /* to answer */
     char name[128]; /* "endpoint/model" */
     UT_hash_handle hh;
+};
+
+/* How long legs of one kind take with one model. */
+struct pace {
+    uint64_t key;      /* 0: unused */
+    uint64_t first_us; /* from the start to the first text, smoothed; 0: unknown */
+    uint64_t takes_us; /* ... to the end */
+};
+
+/* Legs that wait for a place at their endpoint: lane.c. */
+#define LANE_PACES 16u
+struct lanes {
+    struct queue *queue;
+    struct waiting *waiting; /* owned */
+    struct pace paces[LANE_PACES];
+    unsigned next_pace; /* the one that is forgotten next */
 };
 
 /* How the person types, and how fast the model begins to answer: rhythm.c. */
@@ -131,6 +158,17 @@ struct tether {
     bool is_posted;
 };
 
+/* What is known of answers that may serve similar questions. */
+struct reuse {
+    struct similar *similar; /* owned */
+    struct threshold threshold;
+    uint64_t n_hits;
+    /* The newest similar answer that was shown, until it is known what the person thinks of it. */
+    uint64_t shown_head; /* 0: none */
+    double shown_likeness;
+    uint64_t shown_us;
+};
+
 /* When a document's text should be learned (again). */
 struct lesson {
     uint64_t document;
@@ -143,6 +181,7 @@ struct engine {
     struct engine_options options;
     struct settings *settings;
     struct flights *flights;
+    struct reuse reuse;
     struct loop_timer *timer;
     struct tether *tether;
     struct asked *asked;
@@ -154,6 +193,7 @@ struct engine {
     uint64_t byte_us; /* when the bytes being handled came; 0 outside */
     struct rhythm rhythm;
     struct ahead ahead;
+    struct lanes lanes;
     struct trace trace;
     struct engine_stats stats;
     bool was_busy;
@@ -165,6 +205,8 @@ struct engine {
 
 /* -- engine.c -- */
 struct asked *engine_find(struct engine *e, uint64_t id);
+/* Has a turn come, for whatever is to be looked at then. */
+void engine_post(struct engine *e);
 /* Looks at a question in the next turn. */
 void engine_queue(struct engine *e, struct asked *a);
 /* Ends it in the next turn with an error. */
@@ -180,6 +222,8 @@ void engine_look(struct engine *e, uint64_t flight);
  * one, or get the predictor's word, or silence and the reason. */
 void engine_fail(struct engine *e, uint64_t flight, uint64_t endpoint, const struct error *error);
 void engine_note_busy(struct engine *e);
+/* Takes off to the model, if one is there. */
+void engine_depart(struct engine *e, struct asked *a);
 struct boarding engine_place(const struct asked *a, const struct open_document *doc,
                              uint64_t model);
 
@@ -191,6 +235,16 @@ void converse(struct engine *e, struct asked *a);
 /* Looks at a chat that rides: tells its sink the text, and ends it with the flight. */
 void converse_consider(struct engine *e, struct asked *a, uint64_t now_us);
 
+/* -- reuse.c -- */
+void reuse_init(struct engine *e);
+void reuse_release(struct engine *e);
+/* The settings are others. */
+void reuse_configure(struct engine *e);
+/* Has the chat ride a landed flight whose question was like its own; true where there is one. */
+bool reuse_board(struct engine *e, struct asked *a);
+/* The chat was answered whole by a flight of this key, its own. */
+void reuse_learn(struct engine *e, const struct asked *a, uint64_t key);
+
 /* -- supply.c -- */
 /* Who would answer: by the settings, or the model that was switched to where `wish` is empty. */
 struct route supply_find(const struct engine *e, const struct settings *s, enum role role, str wish,
@@ -201,8 +255,14 @@ struct route supply_route(struct engine *e, const struct asked *a);
 /* Whether the model is still loaded, as far as anybody knows; else the question waits until the
  * server has said so. */
 bool supply_confirm(struct engine *e, struct asked *a, const struct route *r);
+/* Somebody types: opens a connection to who would answer, where that takes a while. */
+void supply_reach_out(struct engine *e);
 /* Has the model loaded that would serve typing, once. */
 void supply_warm_up(struct engine *e);
+
+/* -- scout.c -- */
+/* Asks the predictor first; false where it isn't there. */
+bool scout_send(struct engine *e, struct asked *a, const struct open_document *doc);
 
 /* -- place.c -- */
 /* Fills in what the place calls for (unit, is_multiline); gives why the question isn't worth
@@ -236,6 +296,23 @@ void ahead_on_answer(struct engine *e, const struct asked *a, const struct fligh
 void ahead_forget(struct engine *e, uint64_t document);
 void ahead_tick(struct engine *e, uint64_t now_us);
 
+/* -- lane.c -- */
+void lanes_init(struct engine *e);
+void lanes_release(struct engine *e); /* what waits is gone */
+/* Whether a keystroke's text would come in time; where it wouldn't the trace says why. */
+bool lane_takes(struct engine *e, const struct asked *a, const struct route *r);
+/* Starts the leg's exchange as soon as there is a place for it. Takes the leg; what `spec` points
+ * to is borrowed for the call. */
+void lane_enter(struct engine *e, struct leg *leg, const struct exchange_spec *spec);
+/* Text came for it; its exchange is over. */
+void lane_on_text(struct engine *e, const struct leg *leg);
+void lane_left(struct engine *e, const struct leg *leg);
+/* Takes out one that waits; false where that flight has none. */
+bool lane_abort(struct engine *e, uint64_t flight);
+/* A question for typing has boarded a flight: what that waits or works for isn't background. */
+void lane_on_boarded(struct engine *e, const struct asked *a);
+uint64_t lanes_next_us(const struct engine *e);
+void lanes_tick(struct engine *e, uint64_t now_us);
 /* -- recall.c -- */
 struct prompt_window;
 struct store_key recall_key_of_fill(const struct engine *e, const struct asked *a,
@@ -268,8 +345,10 @@ struct window_limits leg_limits(const struct engine *e, const struct asked *a,
                                 const struct route *r);
 /* Hash of who would answer. */
 uint64_t leg_model(const struct route *r);
-/* Takes off with the question aboard and starts the exchange. What comes back is kept by `key`. */
-void leg_start(struct engine *e, struct asked *a, const struct open_document *doc,
+/* Takes off with the question aboard and starts the exchange, now or when there is a place for it.
+ * What comes back is kept by `key`. False where its text couldn't come in time; the trace says why
+ * then. */
+bool leg_start(struct engine *e, struct asked *a, const struct open_document *doc,
                const struct route *r, const struct prompt_window *w, const struct store_key *key);
 /* Has the text of a flight that has landed cut continued; `a` stands at its end, what isn't in the
  * document being its selection. False where it can't be. */
@@ -286,6 +365,14 @@ void leg_recalled_chat(struct engine *e, struct asked *a, uint64_t key);
 /* Lands the predictor's text as a flight of its own, the question aboard. */
 void leg_embedded(struct engine *e, struct asked *a, const struct open_document *doc,
                   uint64_t model);
+/* Starts the exchange of a leg whose turn it is. Takes the leg. */
+void leg_depart(struct engine *e, struct leg *leg, const struct exchange_spec *spec);
+/* Forgets a leg that has no exchange. */
+void leg_discard(struct leg *leg);
+/* Closes the exchange of a flight that nobody is aboard of; it lands as it was before. */
+void leg_give_way(struct engine *e, uint64_t flight);
+/* Says to everybody aboard why something is as it is. */
+void leg_note_riders(struct engine *e, uint64_t flight, const char *why);
 /* The flights' on_abort. */
 void leg_abort(uint64_t flight, void *user);
 /* Closes every exchange. */

@@ -100,6 +100,7 @@ struct window_limits leg_limits(const struct engine *e, const struct asked *a,
         limits.prefix_bytes /= 2;
         limits.suffix_bytes /= 2;
     }
+    limits.is_sliding = e->options.off.head;
     return limits;
 }
 
@@ -215,8 +216,7 @@ static void outgoing_release(struct outgoing *out)
 
 /* -- what comes back -- */
 
-/* Says to everybody aboard why the text ends where it does. */
-static void note_riders(struct engine *e, uint64_t flight, const char *why)
+void leg_note_riders(struct engine *e, uint64_t flight, const char *why)
 {
     uint64_t riders[MAX_RIDERS];
     size_t n = flights_riders(e->flights, flight, riders, MAX_RIDERS);
@@ -237,23 +237,29 @@ static bool is_whole(struct engine *e, const struct leg *leg, enum finish_reason
         return reason != FINISH_NONE;
     }
     if (ended != TRIM_FINISHED && ended != TRIM_CONTROL_TOKEN) {
-        note_riders(e, leg->flight, trim_end_reason(ended));
+        leg_note_riders(e, leg->flight, trim_end_reason(ended));
     } else if (reason == FINISH_LENGTH) {
-        note_riders(e, leg->flight, "cut off at the most tokens that were asked for");
+        leg_note_riders(e, leg->flight, "cut off at the most tokens that were asked for");
     } else if (reason == FINISH_NONE) {
-        note_riders(e, leg->flight, "the stream broke off");
+        leg_note_riders(e, leg->flight, "the stream broke off");
     } else {
         return true;
     }
     return false;
 }
 
-static void leg_free(struct engine *e, struct leg *leg)
+void leg_discard(struct leg *leg)
 {
-    HASH_DELETE(hh, e->legs, leg);
     trim_destroy(leg->trim);
     buf_release(&leg->clean);
     xfree(leg);
+}
+
+static void leg_free(struct engine *e, struct leg *leg)
+{
+    HASH_DELETE(hh, e->legs, leg);
+    lane_left(e, leg);
+    leg_discard(leg);
 }
 
 static struct leg *leg_find(struct engine *e, uint64_t exchange)
@@ -316,6 +322,7 @@ static void on_text(uint64_t exchange, str utf8, void *user)
     if (!leg->has_begun && !leg->is_chat) {
         rhythm_on_first(e, e->byte_us - leg->began_us);
     }
+    lane_on_text(e, leg);
     leg->has_begun = true;
     size_t n_before = leg->clean.len;
     trim_feed(leg->trim, utf8, &leg->clean);
@@ -415,13 +422,29 @@ static uint64_t take_off(struct engine *e, struct asked *a, const struct open_do
     return flights_take_off(e->flights, &spec, a->id, now_us);
 }
 
+void leg_depart(struct engine *e, struct leg *leg, const struct exchange_spec *spec)
+{
+    struct exchange_sink sink = {.on_text = on_text, .on_done = on_done, .user = e};
+    leg->began_us = clock_now_us();
+    leg->exchange = exchange_start(e->options.upstream, spec, &sink);
+    HASH_ADD(hh, e->legs, exchange, sizeof(leg->exchange), leg);
+}
+
+/* Nobody stands behind a question without an id: it asks for what may be wanted next. */
+static enum queue_class class_of(const struct asked *a)
+{
+    if (a->kind == QUESTION_CHAT) {
+        return QUEUE_ASKED;
+    }
+    return a->id == 0 ? QUEUE_BACKGROUND : QUEUE_TYPING;
+}
+
 /* The exchange of a flight that has just taken off for `a`. Takes `trim`. What comes is kept by
  * `kept_by`, where that isn't NULL. */
 static void leg_begin(struct engine *e, const struct asked *a, const struct route *r,
                       uint64_t flight, struct trim *trim, const struct exchange_spec *spec,
                       const struct store_key *kept_by)
 {
-    struct exchange_sink sink = {.on_text = on_text, .on_done = on_done, .user = e};
     struct leg *leg = xcalloc(1, sizeof(*leg));
     leg->trim = trim;
     leg->is_chat = a->kind == QUESTION_CHAT;
@@ -431,13 +454,14 @@ static void leg_begin(struct engine *e, const struct asked *a, const struct rout
         leg->key = *kept_by;
     }
     leg->endpoint = r->endpoint;
+    leg->class = class_of(a);
+    leg->document = leg->is_chat ? 0 : a->document;
+    leg->pace = hash_mix(leg_model(r), leg->class);
     leg->max_lines = counts_lines(e, a) ? LINE_MAX_LINES : 0;
     buf_init(&leg->clean, FLIGHT_MAX_TEXT_BYTES);
-    leg->began_us = clock_now_us();
     memcpy(leg->name, r->name, sizeof(leg->name));
     leg->flight = flight;
-    leg->exchange = exchange_start(e->options.upstream, spec, &sink);
-    HASH_ADD(hh, e->legs, exchange, sizeof(leg->exchange), leg);
+    lane_enter(e, leg, spec);
 }
 
 static void ride(struct asked *a, const struct route *r, uint64_t flight)
@@ -459,20 +483,24 @@ static struct exchange_spec exchange_of(const struct asked *a, const struct rout
                                   .total_us = EXCHANGE_AUTO};
 }
 
-void leg_start(struct engine *e, struct asked *a, const struct open_document *doc,
+bool leg_start(struct engine *e, struct asked *a, const struct open_document *doc,
                const struct route *r, const struct prompt_window *w, const struct store_key *key)
 {
+    if (!lane_takes(e, a, r)) {
+        return false;
+    }
     uint64_t now_us = clock_now_us();
     struct outgoing out = {.family = NULL};
     outgoing_fill(&out, a, r, w, doc);
     struct exchange_spec spec = exchange_of(a, r, &out);
     uint64_t flight = take_off(e, a, doc, w, leg_model(r), false, now_us);
-    leg_begin(e, a, r, flight, make_trim(e, a, doc, w), &spec, out.n_redacted > 0 ? NULL : key);
     ride(a, r, flight);
     trace_why(&e->trace, a->trace, "flight %llu to %s, %zu+%zu bytes", (unsigned long long)flight,
               r->name, w->prefix.len, w->suffix.len);
+    leg_begin(e, a, r, flight, make_trim(e, a, doc, w), &spec, out.n_redacted > 0 ? NULL : key);
     outgoing_release(&out);
     engine_note_busy(e);
+    return true;
 }
 
 bool leg_continue(struct engine *e, const struct asked *a, const struct open_document *doc,
@@ -548,10 +576,10 @@ bool leg_start_chat(struct engine *e, struct asked *a, const struct route *r, ui
     if (may_go) {
         struct exchange_spec spec = exchange_of(a, r, &out);
         uint64_t flight = flights_take_off_keyed(e->flights, key, a->id, now_us);
-        leg_begin(e, a, r, flight, make_chat_trim(), &spec, out.n_redacted > 0 ? NULL : kept_by);
         ride(a, r, flight);
         trace_why(&e->trace, a->trace, "flight %llu to %s, %zu bytes", (unsigned long long)flight,
                   r->name, out.generate.prompt.len);
+        leg_begin(e, a, r, flight, make_chat_trim(), &spec, out.n_redacted > 0 ? NULL : kept_by);
         engine_note_busy(e);
     }
     outgoing_release(&out);
@@ -630,6 +658,13 @@ void leg_abort(uint64_t flight, void *user)
             return;
         }
     }
+    (void)lane_abort(e, flight);
+}
+
+void leg_give_way(struct engine *e, uint64_t flight)
+{
+    leg_abort(flight, e);
+    flights_drop(e->flights, flight);
 }
 
 void legs_release(struct engine *e)

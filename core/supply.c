@@ -42,6 +42,17 @@ bool supply_confirm(struct engine *e, struct asked *a, const struct route *r)
     return false;
 }
 
+void supply_reach_out(struct engine *e)
+{
+    if (!e->settings->inline_enabled || e->settings->inline_manual_only) {
+        return;
+    }
+    struct route r = supply_find(e, e->settings, ROLE_INLINE, STR(""), 0);
+    if (r.state == ROUTE_READY && r.is_remote) {
+        (void)upstream_warm(e->options.upstream, r.endpoint);
+    }
+}
+
 void supply_warm_up(struct engine *e)
 {
     const struct settings *s = e->settings;

@@ -195,19 +195,6 @@ static void write_action(const struct offer *o, const struct action *a, struct j
 
 /* -- asking -- */
 
-static bool read_place(struct session *s, const struct document *d, struct json range,
-                       struct subject_range *out)
-{
-    struct position from, to;
-    if (!sync_position(json_get(range, STR("start")), &from) ||
-        !sync_position(json_get(range, STR("end")), &to)) {
-        return false;
-    }
-    out->start = position_to_offset(d, from, s->client.encoding);
-    out->end = position_to_offset(d, to, s->client.encoding);
-    return out->start <= out->end;
-}
-
 /* Whether anything can be offered for the document now. */
 static bool is_open_to_offers(struct session *s, const struct session_document *doc)
 {
@@ -235,7 +222,8 @@ void on_code_action(struct session *s, struct rpc_call *call)
     bool is_open = is_open_to_offers(s, o.doc);
     if (is_open) {
         o.open = sync_open(s, o.doc);
-        is_open = read_place(s, o.open->text, o.range, &o.place);
+        is_open = sync_range(s, o.open->text, o.range, &o.place.start, &o.place.end) &&
+                  o.place.start <= o.place.end;
     }
     if (is_open && o.place.end > o.place.start) {
         subject_comment(o.open->text, o.place.start, o.place.end, &instruction);

@@ -191,6 +191,21 @@ void answers_release(struct session *s)
 
 /* -- the place -- */
 
+void answers_note(const struct answer *answer, struct buf *markdown)
+{
+    if (answer->boarded != BOARDED_SIMILAR) {
+        return;
+    }
+    buf_truncate(markdown, str_trim_end(buf_str(markdown)).len);
+    buf_append(markdown, STR("\n\n*(Said of this code before "));
+    if (answer->likeness < 1) {
+        buf_appendf(markdown, "it was changed: %d %% alike.", (int)(answer->likeness * 100));
+    } else {
+        buf_append(markdown, STR("names, comments or layout were changed."));
+    }
+    buf_append(markdown, STR(" Explain it again for a new answer.)*"));
+}
+
 void answers_show(struct task *t, str spoken, bool is_done)
 {
     buf_clear(&t->answer);

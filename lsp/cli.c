@@ -46,6 +46,21 @@ __attribute__((format(printf, 1, 0))) static void fail_line(const char *fmt, va_
     fprintf(stderr, "crucible-ls: %s\n", last_failure);
 }
 
+void cli_write_json(struct json_writer *w, const struct error *error, struct buf *out)
+{
+    if (error != NULL) {
+        json_key(w, STR("error"));
+        json_begin_object(w);
+        json_key_str(w, STR("code"), str_from(err_name(error->code)));
+        json_key_str(w, STR("message"), str_from(error->msg));
+        json_end_object(w);
+    }
+    json_end_object(w);
+    buf_append_char(out, '\n');
+    terminal_write(buf_str(out));
+    buf_release(out);
+}
+
 int cli_fail_json(int code)
 {
     struct buf out = {0};

@@ -5,6 +5,7 @@
 #ifndef CRUCIBLE_LSP_CLI_H
 #define CRUCIBLE_LSP_CLI_H
 
+#include "core/base/error.h"
 #include "core/base/str.h"
 
 enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_INTERRUPTED = 130 };
@@ -22,6 +23,11 @@ int cli_misused(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* What cli_fail said last, as {"error": {"code", "message"}} on stdout: for commands with --json,
  * whose readers shouldn't have to look at stderr. Gives `code`. */
 int cli_fail_json(int code);
+
+struct json_writer;
+/* Ends the object that a command writes for --json, `error` in it where that isn't NULL, and puts
+ * what `out` holds on stdout. Releases `out`. */
+void cli_write_json(struct json_writer *w, const struct error *error, struct buf *out);
 
 struct cli_option {     /* one flag that a command knows; the table ends with a NULL name */
     const char *name;   /* "--model" */

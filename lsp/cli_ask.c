@@ -217,17 +217,7 @@ static void print_json(const struct ask_run *r, const struct answer *a, str text
     json_key_double(&w, STR("firstMs"), (double)a->first_us / 1000);
     json_key_double(&w, STR("totalMs"), (double)a->total_us / 1000);
     json_key_str(&w, STR("why"), a->why);
-    if (error) {
-        json_key(&w, STR("error"));
-        json_begin_object(&w);
-        json_key_str(&w, STR("code"), str_from(err_name(error->code)));
-        json_key_str(&w, STR("message"), str_from(error->msg));
-        json_end_object(&w);
-    }
-    json_end_object(&w);
-    buf_append_char(&out, '\n');
-    terminal_write(buf_str(&out));
-    buf_release(&out);
+    cli_write_json(&w, error, &out);
 }
 
 static void print_details(const struct ask_run *r, const struct answer *a)
@@ -301,7 +291,7 @@ static int put_question(struct ask_run *r)
         terminal_write_text(buf_str(&prompt));
         terminal_write(STR("\n"));
     } else {
-        action_identity(&r->action, &r->place, &identity);
+        action_identity(&r->action, &r->place, &identity, NULL);
         struct chat chat = {.system = action_system(),
                             .prompt = buf_str(&prompt),
                             .max_tokens = max_tokens,

@@ -285,6 +285,8 @@ static const char *boarded_name(enum boarded boarded)
         return "landed";
     case BOARDED_CACHED:
         return "cached";
+    case BOARDED_SIMILAR:
+        return "similar";
     }
     return "fresh";
 }
@@ -306,17 +308,7 @@ static void print_json(const struct complete *c, const struct answer *a, const s
     json_key_double(&w, STR("firstMs"), error == NULL ? (double)a->first_us / 1000 : 0);
     json_key_double(&w, STR("totalMs"), error == NULL ? (double)a->total_us / 1000 : 0);
     json_key_str(&w, STR("why"), a->why);
-    if (error != NULL) {
-        json_key(&w, STR("error"));
-        json_begin_object(&w);
-        json_key_str(&w, STR("code"), str_from(err_name(error->code)));
-        json_key_str(&w, STR("message"), str_from(error->msg));
-        json_end_object(&w);
-    }
-    json_end_object(&w);
-    buf_append_char(&out, '\n');
-    terminal_write(buf_str(&out));
-    buf_release(&out);
+    cli_write_json(&w, error, &out);
 }
 
 /* The model's endpoint: "endpoint/model" up to the first slash. */

@@ -105,6 +105,7 @@ static void append_why(struct demo *d, const struct answer *a)
         buf_append(&d->last, STR("you type what it said, nothing was asked anew"));
         return;
     case BOARDED_CACHED:
+    case BOARDED_SIMILAR:
         buf_append(&d->last, STR("from the cache"));
         return;
     case BOARDED_NONE:

@@ -3,7 +3,8 @@
  * Why      Editors ask for hovers whenever the cursor rests. A model is asked by that only where
  *          the settings say so (hover.model "on"); else a hover shows what was explained before.
  * How      The question is the one that `explain` asks about the symbol: its key is the symbol and
- *          its definition's text, so that moving code loses nothing.
+ *          its definition's text, so that moving code loses nothing. Where only a similar text was
+ *          explained, the hover says so.
  * Rules    Nothing known is null, so that no other server's hover is hidden by ours. A newer hover,
  *          an edit and a cancel end the one that waits. Failures are silent; the trace has them. */
 #include "core/base/clock.h"
@@ -12,6 +13,7 @@
 #include "core/prompt/markdown.h"
 #include "core/prompt/rewrite.h"
 #include "lsp/ask.h"
+#include "lsp/task.h"
 
 struct hover {
     struct session *session;
@@ -27,12 +29,16 @@ static void write_hover(const struct hover *h, const struct open_document *doc,
     bool is_markdown = h->session->client.takes_hover_markdown;
     struct buf text;
     buf_init(&text, 4 * FLIGHT_MAX_TEXT_BYTES);
-    str spoken = rewrite_spoken(answer->text);
+    struct buf said;
+    buf_init(&said, 2 * FLIGHT_MAX_TEXT_BYTES);
+    buf_append(&said, rewrite_spoken(answer->text));
+    answers_note(answer, &said);
     if (is_markdown) {
-        markdown_append(&text, spoken);
+        markdown_append(&text, buf_str(&said));
     } else {
-        buf_append(&text, spoken);
+        buf_append(&text, buf_str(&said));
     }
+    buf_release(&said);
     json_begin_object(w);
     json_key(w, STR("contents"));
     json_begin_object(w);
@@ -102,6 +108,7 @@ static void ask(struct hover *h, const struct open_document *doc, const struct a
                 struct subject_range range)
 {
     struct session *s = h->session;
+    struct likeness like;
     struct buf prompt, identity, symbol;
     buf_init(&prompt, PROMPT_MAX_BYTES);
     buf_init(&identity, PROMPT_MAX_BYTES);
@@ -116,11 +123,13 @@ static void ask(struct hover *h, const struct open_document *doc, const struct a
     size_t room = is_recall ? SIZE_MAX : engine_chat_room(s->engine, STR(""), max_tokens);
     struct error why;
     bool fits = is_recall || action_render(explain, &place, room, &prompt, &why) == ERR_OK;
-    action_identity(explain, &place, &identity);
+    action_identity(explain, &place, &identity, &like);
     struct chat chat = {.system = action_system(),
                         .prompt = buf_str(&prompt),
                         .max_tokens = max_tokens,
                         .identity = buf_str(&identity),
+                        .like = &like,
+                        .is_glance = true,
                         .is_recall = is_recall || !fits,
                         .kind = "hover"};
     struct question q = {.kind = QUESTION_CHAT, .document = h->document, .chat = &chat};

@@ -201,6 +201,9 @@ void sync_update_exclusions(struct session *s);
 void sync_release(struct session *s);
 /* {"line", "character"}: false where it is no position. Too large numbers are clamped. */
 bool sync_position(struct json v, struct position *out);
+/* The byte offsets of an LSP range in the document, backward ones included. */
+bool sync_range(const struct session *s, const struct document *d, struct json range, size_t *start,
+                size_t *end);
 void on_did_open(struct session *s, struct rpc_call *call);
 void on_did_change(struct session *s, struct rpc_call *call);
 void on_did_close(struct session *s, struct rpc_call *call);

@@ -63,6 +63,19 @@ bool sync_position(struct json v, struct position *out)
     return true;
 }
 
+bool sync_range(const struct session *s, const struct document *d, struct json range, size_t *start,
+                size_t *end)
+{
+    struct position from, to;
+    if (!sync_position(json_get(range, STR("start")), &from) ||
+        !sync_position(json_get(range, STR("end")), &to)) {
+        return false;
+    }
+    *start = position_to_offset(d, from, s->client.encoding);
+    *end = position_to_offset(d, to, s->client.encoding);
+    return true;
+}
+
 /* -- privacy -- */
 
 /* The path within the URIs that show a file under another scheme ("git:/x/.env?{...}"). */

@@ -34,13 +34,9 @@ static void on_resolve_cancelled(void *user);
 static bool read_range(const struct session *s, const struct document *d, struct json range,
                        struct subject_range *out)
 {
-    struct position from, to;
-    if (!sync_position(json_get(range, STR("start")), &from) ||
-        !sync_position(json_get(range, STR("end")), &to)) {
+    if (!sync_range(s, d, range, &out->start, &out->end)) {
         return false;
     }
-    out->start = position_to_offset(d, from, s->client.encoding);
-    out->end = position_to_offset(d, to, s->client.encoding);
     if (out->start > out->end) {
         *out = (struct subject_range){out->end, out->start};
     }
@@ -223,6 +219,7 @@ static enum err ask(struct task *t, const struct task_order *o, struct error *wh
 {
     struct session *s = t->session;
     const struct document *d = o->open->text;
+    struct likeness like;
     struct buf prompt, identity, symbol, original;
     buf_init(&prompt, PROMPT_MAX_BYTES);
     buf_init(&identity, PROMPT_MAX_BYTES);
@@ -239,13 +236,14 @@ static enum err ask(struct task *t, const struct task_order *o, struct error *wh
     size_t room = engine_chat_room(s->engine, STR(""), max_tokens);
     enum err err = action_render(&t->action, &place, room, &prompt, why);
     if (err == ERR_OK) {
-        action_identity(&t->action, &place, &identity);
+        action_identity(&t->action, &place, &identity, &like);
         t->insert_at = action_insert_at(&t->action, &place, &t->is_below);
         t->prompt_hash = hash_str(buf_str(&prompt));
         struct chat chat = {.system = action_system(),
                             .prompt = buf_str(&prompt),
                             .max_tokens = max_tokens,
                             .identity = buf_str(&identity),
+                            .like = &like,
                             .kind = t->action.output == ACTION_SHOW ? "explain" : "edit"};
         if (t->action.output == ACTION_REPLACE) {
             chat.rewrites = document_slice(d, o->range.start, o->range.end, &original);
@@ -499,6 +497,7 @@ static void finish_show(struct task *t, const struct answer *answer)
         task_fail(t, &error);
         return;
     }
+    answers_note(answer, &whole);
     buf_append(&whole, answer->is_cut ? STR("\n\n*(The answer broke off here.)*") : STR(""));
     answers_show(t, buf_str(&whole), true);
     buf_release(&whole);

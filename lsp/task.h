@@ -99,6 +99,9 @@ void edits_write(const struct task *t, const struct open_document *doc, struct j
 /* -- answers.c -- */
 /* The explanation has grown, or is whole (is_done). */
 void answers_show(struct task *t, str spoken, bool is_done);
+/* Appends a line where the answer was given to a similar question, so that nobody takes it for one
+ * about the code as it is now. */
+void answers_note(const struct answer *answer, struct buf *markdown);
 /* It failed: who shows answers hears of it there. False where the person has to be told otherwise.
  */
 bool answers_fail(struct task *t, str message);

@@ -94,6 +94,7 @@ const struct provider_ops provider_anthropic = {
     .url_endings = URL_ENDINGS,
     .key_header = "x-api-key",
     .headers = HEADERS,
+    .warm_request = "HEAD /v1/models",
     .probe_request = probe_request,
     .probe_reply = probe_reply,
     .encode = encode,

@@ -114,6 +114,7 @@ const struct provider_ops provider_deepseek = {
     .max_stops = MAX_STOPS,
     .default_url = "https://api.deepseek.com",
     .url_endings = URL_ENDINGS,
+    .warm_request = "HEAD /models",
     .probe_request = probe_request,
     .probe_reply = probe_reply,
     .encode = encode,

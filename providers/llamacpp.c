@@ -455,6 +455,7 @@ const struct provider_ops provider_llamacpp = {
     .ports = PORTS,
     .max_stops = SIZE_MAX,
     .default_url = "http://127.0.0.1:8080",
+    .warm_request = "GET /health",
     .probe_request = probe_request,
     .probe_reply = probe_reply,
     .encode = encode,

@@ -356,6 +356,7 @@ const struct provider_ops provider_lmstudio = {
     .max_stops = SIZE_MAX,
     .default_url = "http://127.0.0.1:1234",
     .url_endings = URL_ENDINGS,
+    .warm_request = "HEAD /v1/models",
     .probe_request = probe_request,
     .probe_reply = probe_reply,
     .encode = encode,

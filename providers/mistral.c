@@ -102,6 +102,7 @@ const struct provider_ops provider_mistral = {
     .max_stops = SIZE_MAX,
     .default_url = "https://api.mistral.ai",
     .url_endings = URL_ENDINGS,
+    .warm_request = "HEAD /v1/models",
     .probe_request = probe_request,
     .probe_reply = probe_reply,
     .encode = encode,

@@ -688,6 +688,7 @@ const struct provider_ops provider_ollama = {
     .ports = PORTS,
     .max_stops = SIZE_MAX,
     .default_url = "http://127.0.0.1:11434",
+    .warm_request = "GET /api/version",
     .probe_request = probe_request,
     .probe_reply = probe_reply,
     .encode = encode,

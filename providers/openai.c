@@ -71,6 +71,7 @@ const struct provider_ops provider_openai = {
     .abilities = MODEL_RAW | MODEL_CHAT,
     .ports = NULL,
     .max_stops = MAX_STOPS,
+    .warm_request = "HEAD /models",
     .probe_request = probe_request,
     .probe_reply = probe_reply,
     .encode = encode,

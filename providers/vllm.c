@@ -183,6 +183,7 @@ const struct provider_ops provider_vllm = {
     .max_stops = MAX_STOPS,
     .default_url = "http://127.0.0.1:8000",
     .url_endings = URL_ENDINGS,
+    .warm_request = "GET /version",
     .probe_request = probe_request,
     .probe_reply = probe_reply,
     .encode = encode,

@@ -45,6 +45,7 @@ const char *error_cause_name(enum error_cause cause)
         [CAUSE_CERT_EARLY] = "cert_early",
         [CAUSE_CERT_OTHER] = "cert_other",
         [CAUSE_CA_FILE] = "ca_file",
+        [CAUSE_CLIENT_CERT] = "client_cert",
         [CAUSE_KEY_MISSING] = "key_missing",
         [CAUSE_KEY_EXPOSED] = "key_exposed",
         [CAUSE_KEY_REFUSED] = "key_refused",

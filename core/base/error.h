@@ -43,6 +43,7 @@ enum error_cause {
     CAUSE_CERT_EARLY,    /* not valid yet, or our clock is behind */
     CAUSE_CERT_OTHER,    /* refused for another reason */
     CAUSE_CA_FILE,       /* the file of trusted issuers can't be used */
+    CAUSE_CLIENT_CERT,   /* ours is wanted, or can't be used */
     CAUSE_KEY_MISSING,   /* file, variable or command give none */
     CAUSE_KEY_EXPOSED,   /* others may read its file */
     CAUSE_KEY_REFUSED,   /* by the server */

@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+#include "core/base/hash.h"
 #include "core/base/limits.h"
 #include "core/prompt/template.h"
 
@@ -227,8 +228,23 @@ static void append_squeezed(struct buf *out, str text)
     }
 }
 
-void action_identity(const struct action *a, const struct action_place *p, struct buf *out)
+/* What a person asks in words of their own may turn on a single character. */
+static void read_likeness(const struct action *a, const struct action_place *p, str head, str code,
+                          struct likeness *like)
 {
+    if (is_named(a, "explain") && p->symbol.len > 0 && p->instruction.len == 0) {
+        like->head = hash_str(head);
+        sketch_take(&like->sketch, code, p->doc->language);
+    }
+}
+
+void action_identity(const struct action *a, const struct action_place *p, struct buf *out,
+                     struct likeness *like)
+{
+    size_t from = out->len;
+    if (like != NULL) {
+        like->head = 0;
+    }
     if (a->output != ACTION_SHOW) {
         return;
     }
@@ -236,7 +252,11 @@ void action_identity(const struct action *a, const struct action_place *p, struc
     buf_appendf(out, STR_FMT "\n" STR_FMT "\n", STR_ARG(p->symbol), STR_ARG(p->instruction));
     struct buf scratch;
     buf_init(&scratch, PROMPT_MAX_BYTES);
-    append_squeezed(out, document_slice(p->doc->text, p->start, p->end, &scratch));
+    str code = document_slice(p->doc->text, p->start, p->end, &scratch);
+    if (like != NULL) {
+        read_likeness(a, p, str_sub(buf_str(out), from, out->len), code, like);
+    }
+    append_squeezed(out, code);
     buf_release(&scratch);
 }
 

@@ -10,6 +10,7 @@
 
 #include "core/document/documents.h"
 #include "core/prompt/subject.h"
+#include "core/request/similar.h"
 #include "core/settings/settings.h"
 
 struct action {
@@ -67,7 +68,10 @@ str action_system(void);
 /* How many tokens an answer may take. */
 unsigned action_max_tokens(const struct action *a, const struct action_place *p);
 /* What makes two explanations the same: the symbol and its definition, blanks apart, or the code.
- * Appended to `out`; nothing for actions that change the text. */
-void action_identity(const struct action *a, const struct action_place *p, struct buf *out);
+ * Appended to `out`; nothing for actions that change the text. `like` (may be NULL) gets what a
+ * similar question's answer is judged by; a head of 0 where only the same question's serves: all
+ * but the built-in "explain" of a symbol without an instruction. */
+void action_identity(const struct action *a, const struct action_place *p, struct buf *out,
+                     struct likeness *like);
 
 #endif

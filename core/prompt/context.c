@@ -45,6 +45,14 @@ static size_t end_of(const struct document *d, size_t cursor, size_t max)
 struct window window_around(const struct document *d, size_t cursor,
                             const struct window_limits *limits)
 {
+    if (limits->is_sliding) {
+        size_t len = document_len(d), from = cursor, to = len - cursor;
+        from = cursor > limits->prefix_bytes ? limits->prefix_bytes : from;
+        to = to > limits->suffix_bytes ? limits->suffix_bytes : to;
+        return (struct window){.start = document_floor(d, cursor - from),
+                               .cursor = cursor,
+                               .end = document_floor(d, cursor + to)};
+    }
     return (struct window){.start = start_of(d, cursor, limits->prefix_bytes),
                            .cursor = cursor,
                            .end = end_of(d, cursor, limits->suffix_bytes)};

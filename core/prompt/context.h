@@ -13,6 +13,8 @@ struct window { /* byte offsets into the document */
 struct window_limits {
     size_t prefix_bytes; /* most bytes before the cursor */
     size_t suffix_bytes; /* most bytes after it */
+    bool is_sliding;     /* the edges move with the cursor, to measure what it is worth that they
+                          * usually don't */
 };
 /* What goes to a server that renders the template itself and may cut to its batch: llama.cpp's
  * /infill keeps 3/4 of n_batch tokens of the prefix and 1/4 of the suffix, 768 and 256 with its own

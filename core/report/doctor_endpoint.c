@@ -156,6 +156,9 @@ static void find_other(struct doctor *d, enum finding_status status, const struc
                                "set the endpoint's proxy"},
         [CAUSE_UNKNOWN_NAME] = {"endpoint.unknown_name", "correct the host name in url"},
         [CAUSE_PROXY] = {"endpoint.proxy", "correct the proxy"},
+        [CAUSE_CLIENT_CERT] = {"endpoint.client_cert",
+                               "name PEM files that the server's owner gave you, without a "
+                               "passphrase, as clientCert and clientKey"},
         [CAUSE_NO_TLS] = {"endpoint.no_tls",
                           "on this machine or its network plain http will do: http:// in url"},
         [CAUSE_SILENT] = {"endpoint.silent",
@@ -218,6 +221,7 @@ static void find_failure(struct doctor *d, const struct endpoint *e,
     case CAUSE_UNREACHABLE:
     case CAUSE_UNKNOWN_NAME:
     case CAUSE_PROXY:
+    case CAUSE_CLIENT_CERT:
     case CAUSE_NO_TLS:
     case CAUSE_SILENT:
     case CAUSE_CONSENT:

@@ -30,17 +30,12 @@ const struct model_info *inventory_model(const struct upstream *u, const struct 
 static const char *blocked_word(enum error_cause cause)
 {
     static const char *const words[N_ERROR_CAUSES] = {
-        [CAUSE_CONSENT] = "needs consent",
-        [CAUSE_KEY_REFUSED] = "key refused",
-        [CAUSE_KEY_MISSING] = "key missing",
-        [CAUSE_KEY_EXPOSED] = "key exposed",
-        [CAUSE_CA_FILE] = "caFile unusable",
-        [CAUSE_CERT_ISSUER] = "certificate refused",
-        [CAUSE_CERT_OWN] = "certificate refused",
-        [CAUSE_CERT_HOST] = "certificate refused",
-        [CAUSE_CERT_EXPIRED] = "certificate refused",
-        [CAUSE_CERT_EARLY] = "certificate refused",
-        [CAUSE_CERT_OTHER] = "certificate refused",
+        [CAUSE_CONSENT] = "needs consent",           [CAUSE_KEY_REFUSED] = "key refused",
+        [CAUSE_KEY_MISSING] = "key missing",         [CAUSE_KEY_EXPOSED] = "key exposed",
+        [CAUSE_CA_FILE] = "caFile unusable",         [CAUSE_CLIENT_CERT] = "clientCert needed",
+        [CAUSE_CERT_ISSUER] = "certificate refused", [CAUSE_CERT_OWN] = "certificate refused",
+        [CAUSE_CERT_HOST] = "certificate refused",   [CAUSE_CERT_EXPIRED] = "certificate refused",
+        [CAUSE_CERT_EARLY] = "certificate refused",  [CAUSE_CERT_OTHER] = "certificate refused",
     };
     return words[cause] != NULL ? words[cause] : "blocked";
 }

@@ -86,6 +86,44 @@ static void write_engine(const struct engine *engine, struct json_writer *w)
     json_end_object(w);
 }
 
+static void write_places(const struct engine *engine, const struct upstream *u,
+                         struct json_writer *w)
+{
+    json_key(w, STR("places"));
+    json_begin_array(w);
+    for (size_t i = 0; u != NULL && i < upstream_count(u); i++) {
+        const struct endpoint *e = upstream_endpoint(u, i);
+        unsigned n = engine_places(engine, e->id);
+        if (n > 0) {
+            json_begin_object(w);
+            json_key_str(w, STR("endpoint"), e->name);
+            put_count(w, STR("n"), n);
+            json_end_object(w);
+        }
+    }
+    json_end_array(w);
+}
+
+static void write_queue(const struct engine *engine, const struct upstream *u,
+                        struct json_writer *w)
+{
+    struct queue_stats s = engine_lanes(engine);
+    json_key(w, STR("queue"));
+    json_begin_object(w);
+    put_count(w, STR("waiting"), s.n_waiting);
+    put_count(w, STR("running"), s.n_running);
+    put_count(w, STR("started"), s.n_started);
+    put_count(w, STR("waited"), engine_stats(engine)->n_waited);
+    put_count(w, STR("dropped"), s.n_dropped);
+    put_count(w, STR("stopped"), s.n_stopped);
+    put_count(w, STR("swapsAvoided"), s.n_swaps_avoided);
+    put_count(w, STR("keptWarm"), s.n_kept_warm);
+    json_key(w, STR("waitedMs"));
+    stats_write_histogram(&engine_stats(engine)->waited, 1000, w);
+    write_places(engine, u, w);
+    json_end_object(w);
+}
+
 static void write_flights(const struct engine *engine, struct json_writer *w)
 {
     struct flights_stats s = engine_flights(engine);
@@ -98,6 +136,7 @@ static void write_flights(const struct engine *engine, struct json_writer *w)
     put_count(w, STR("boardedFlying"), s.n_boarded_flying);
     put_count(w, STR("boardedLanded"), s.n_boarded_landed);
     put_count(w, STR("boardedCached"), s.n_boarded_cached);
+    put_count(w, STR("boardedSimilar"), s.n_boarded_similar);
     put_count(w, STR("aborted"), s.n_aborted);
     json_end_object(w);
 }
@@ -126,6 +165,21 @@ static void write_store(const struct store *store, struct json_writer *w)
     json_end_object(w);
 }
 
+static void write_dedup(const struct engine *engine, struct json_writer *w)
+{
+    struct similar_stats s = engine_similar(engine);
+    json_key(w, STR("dedup"));
+    json_begin_object(w);
+    json_key_bool(w, STR("similarity"), s.is_on);
+    json_key_bool(w, STR("adaptive"), s.is_adaptive);
+    json_key_double(w, STR("threshold"), s.threshold);
+    put_count(w, STR("entries"), s.n_entries);
+    put_count(w, STR("similarHits"), s.n_hits);
+    put_count(w, STR("accepted"), s.n_accepted);
+    put_count(w, STR("refused"), s.n_refused);
+    json_end_object(w);
+}
+
 static void write_upstream(const struct upstream *u, struct json_writer *w)
 {
     struct upstream_stats s = upstream_stats(u);
@@ -145,6 +199,15 @@ static void write_upstream(const struct upstream *u, struct json_writer *w)
     put_count(w, STR("cachedTokens"), s.n_cached_tokens);
     put_count(w, STR("bytesIn"), s.n_bytes_in);
     put_count(w, STR("bytesOut"), s.n_bytes_out);
+    json_key(w, STR("connections"));
+    json_begin_object(w);
+    put_count(w, STR("open"), s.n_connections);
+    put_count(w, STR("idle"), s.n_connections_idle);
+    put_count(w, STR("opened"), s.n_connections_opened);
+    put_count(w, STR("reused"), s.n_connections_reused);
+    put_count(w, STR("warmed"), s.n_connections_warmed);
+    put_count(w, STR("closed"), s.n_connections_closed);
+    json_end_object(w);
     json_end_object(w);
 }
 
@@ -221,6 +284,8 @@ void stats_write(const struct stats_sources *from, struct json_writer *w)
         json_end_object(w);
         write_engine(from->engine, w);
         write_flights(from->engine, w);
+        write_dedup(from->engine, w);
+        write_queue(from->engine, from->upstream, w);
     }
     if (from->store) {
         write_store(from->store, w);

@@ -13,8 +13,8 @@ struct stats_sources { /* borrowed for the call; NULL: left out */
     size_t max_trace; /* records of the last requests */
 };
 
-/* Writes the members "status", "engine", "flights", "store", "upstream", "predictor", "documents",
- * "endpoints" and "trace" into the object that the writer has open. */
+/* Writes the members "status", "engine", "flights", "dedup", "store", "upstream", "predictor",
+ * "documents", "endpoints" and "trace" into the object that the writer has open. */
 void stats_write(const struct stats_sources *from, struct json_writer *w);
 /* The members of the status into the open object: kind, busy, model, endpoint, loading (a number
  * from 0 to 1, or null), message, why. */

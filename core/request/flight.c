@@ -382,14 +382,22 @@ enum boarded flights_board_cached(struct flights *f, const struct boarding *b, u
     return BOARDED_CACHED;
 }
 
-enum boarded flights_board_keyed(struct flights *f, uint64_t key, uint64_t rider, uint64_t now_us,
-                                 uint64_t *flight)
+/* The flight of this key, flying or landed whole and not too old; or NULL. */
+static struct flight *find_keyed(const struct flights *f, uint64_t key, uint64_t now_us)
 {
     struct flight *fl;
     HASH_FIND(hh_window, f->by_window, &key, sizeof(key), fl);
+    bool is_old =
+        fl != NULL && fl->state == LANDED && now_us - fl->landed_us >= f->options.cache_ttl_us;
+    return fl == NULL || !fl->is_keyed || is_old ? NULL : fl;
+}
+
+enum boarded flights_board_keyed(struct flights *f, uint64_t key, uint64_t rider, uint64_t now_us,
+                                 uint64_t *flight)
+{
+    struct flight *fl = find_keyed(f, key, now_us);
     bool is_flying = fl != NULL && fl->state == FLYING;
-    if (fl == NULL || !fl->is_keyed ||
-        (!is_flying && now_us - fl->landed_us >= f->options.cache_ttl_us)) {
+    if (fl == NULL) {
         return BOARDED_NONE;
     }
     board_whole(f, fl, rider, now_us);
@@ -397,6 +405,19 @@ enum boarded flights_board_keyed(struct flights *f, uint64_t key, uint64_t rider
     f->stats.n_boarded_cached += !is_flying;
     *flight = fl->id;
     return is_flying ? BOARDED_FLYING : BOARDED_CACHED;
+}
+
+enum boarded flights_board_similar(struct flights *f, uint64_t key, uint64_t rider, uint64_t now_us,
+                                   uint64_t *flight)
+{
+    struct flight *fl = find_keyed(f, key, now_us);
+    if (fl == NULL || fl->state == FLYING) {
+        return BOARDED_NONE;
+    }
+    board_whole(f, fl, rider, now_us);
+    f->stats.n_boarded_similar++;
+    *flight = fl->id;
+    return BOARDED_SIMILAR;
 }
 
 /* -- taking off and landing -- */
@@ -576,8 +597,10 @@ void flights_land(struct flights *f, uint64_t flight, bool is_complete, uint64_t
     f->stats.n_landed++;
     if (!is_complete) {
         leave_lane(fl);
-        leave_cache(f, fl);
-    } else if (fl->is_pure && f->options.cache_entries > 0) {
+    }
+    if (!is_complete || f->options.cache_entries == 0) {
+        leave_cache(f, fl); /* where the keyed ones stand from the start */
+    } else if (fl->is_pure) {
         enter_cache(f, fl);
     }
     if (fl->n_riders == 0 && fl->lane == NULL && !fl->is_cached) {

@@ -46,7 +46,8 @@ enum boarded {
     BOARDED_NONE,   /* take off */
     BOARDED_FLYING, /* rides one that is in the air */
     BOARDED_LANDED, /* served from one that has landed in this document */
-    BOARDED_CACHED  /* served from the cache: the same window elsewhere or earlier */
+    BOARDED_CACHED, /* served from the cache: the same window elsewhere or earlier */
+    BOARDED_SIMILAR /* served from the cache: another question that was nearly this one */
 };
 
 /* What a rider can be given right now. */
@@ -101,6 +102,10 @@ uint64_t flights_take_off_keyed(struct flights *f, uint64_t key, uint64_t rider,
 /* Boards such a flight, flying or landed whole: BOARDED_FLYING, BOARDED_CACHED or BOARDED_NONE. */
 enum boarded flights_board_keyed(struct flights *f, uint64_t key, uint64_t rider, uint64_t now_us,
                                  uint64_t *flight);
+/* Boards such a flight for a question that isn't its own but like it: only one that has landed
+ * whole. BOARDED_SIMILAR or BOARDED_NONE. */
+enum boarded flights_board_similar(struct flights *f, uint64_t key, uint64_t rider, uint64_t now_us,
+                                   uint64_t *flight);
 /* Appends clean text; is_line_whole: the text's last line is known to be complete, though its line
  * end hasn't been given yet. Unknown flights are ignored. */
 void flights_feed(struct flights *f, uint64_t flight, str clean, bool is_line_whole);
@@ -140,8 +145,8 @@ void flights_clear_cache(struct flights *f);
 
 struct flights_stats {
     size_t n_flying, n_landed, n_bytes;
-    uint64_t n_taken_off, n_boarded_flying, n_boarded_landed, n_boarded_cached, n_aborted,
-        n_continued;
+    uint64_t n_taken_off, n_boarded_flying, n_boarded_landed, n_boarded_cached, n_boarded_similar;
+    uint64_t n_aborted, n_continued;
 };
 struct flights_stats flights_stats(const struct flights *f);
 

@@ -13,7 +13,7 @@
 
 enum member_type {
     MEMBER_NAME,
-    MEMBER_LINE,
+    MEMBER_PROXY,
     MEMBER_URL,
     MEMBER_PATH,
     MEMBER_ENV,
@@ -43,8 +43,10 @@ static const struct member members[] = {
     {"headers", MEMBER_HEADERS, true, LIST(headers)},
     {"paths", MEMBER_PATHS, true, LIST(paths)},
     {"extraBody", MEMBER_JSON, true, AT(extra_body), 0},
-    {"proxy", MEMBER_LINE, true, AT(proxy), 0},
+    {"proxy", MEMBER_PROXY, true, AT(proxy), 0},
     {"caFile", MEMBER_PATH, true, AT(ca_file), 0},
+    {"clientCert", MEMBER_PATH, true, AT(client_cert), 0},
+    {"clientKey", MEMBER_PATH, true, AT(client_key), 0},
     {"models", MEMBER_LIST, false, LIST(models)},
 };
 
@@ -90,6 +92,24 @@ static bool read_url(const struct reading *r, str path, struct json v, str *out)
     return true;
 }
 
+/* Forms that curl knows; the rest of it may hold a password, so it is never repeated. */
+static bool read_proxy(const struct reading *r, str path, struct json v, str *out)
+{
+    static const char *const schemes[] = {"http://",   "https://",   "socks5h://",
+                                          "socks5://", "socks4a://", "socks4://"};
+    if (!read_string(r, path, v, STRING_LINE, out)) {
+        return false;
+    }
+    bool is_known = out->len == 0 || str_find(*out, STR("://"), 0) == SIZE_MAX;
+    for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++) {
+        str scheme = str_from(schemes[i]);
+        is_known = is_known || str_eq_nocase(str_sub(*out, 0, scheme.len), scheme);
+    }
+    return is_known || reading_problem(r, path,
+                                       "must begin with http://, https:// or socks5h:// (curl's "
+                                       "other kinds of SOCKS are taken, too)");
+}
+
 static bool read_paths(const struct reading *r, str path, struct json v, const str **pairs,
                        size_t *n)
 {
@@ -115,8 +135,8 @@ static bool read_member(const struct reading *r, str path, const struct member *
     switch (m->type) {
     case MEMBER_NAME:
         return read_string(r, path, v, STRING_NAME, text);
-    case MEMBER_LINE:
-        return read_string(r, path, v, STRING_LINE, text);
+    case MEMBER_PROXY:
+        return read_proxy(r, path, v, text);
     case MEMBER_URL:
         return read_url(r, path, v, text);
     case MEMBER_PATH:
@@ -183,6 +203,9 @@ static bool read_endpoint(const struct reading *r, str path, struct json v,
     if (e->name.len == 0 || e->kind.len == 0) {
         return reading_problem(r, path, "must have a \"%s\"", e->name.len == 0 ? "name" : "kind");
     }
+    if (e->client_key.len > 0 && e->client_cert.len == 0) {
+        return reading_problem(r, path, "has a \"clientKey\" and must have its \"clientCert\"");
+    }
     e->needs_consent = r->source != SETTINGS_USER_FILE && origin_place(e->url) != ORIGIN_LOOPBACK;
     return true;
 }
@@ -227,8 +250,8 @@ static void write_list(struct buf *out, const str *items, size_t n)
 
 void endpoint_settings_write(const struct endpoint_settings *e, struct buf *out)
 {
-    const str parts[] = {e->name,        e->kind,  e->url,     e->api_key_file,
-                         e->api_key_env, e->proxy, e->ca_file, e->extra_body};
+    const str parts[] = {e->name,  e->kind,    e->url,        e->api_key_file, e->api_key_env,
+                         e->proxy, e->ca_file, e->extra_body, e->client_cert,  e->client_key};
     write_list(out, parts, sizeof parts / sizeof parts[0]);
     write_list(out, e->api_key_command, e->n_api_key_command);
     write_list(out, e->headers, e->n_headers);

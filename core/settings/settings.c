@@ -519,6 +519,9 @@ static void apply(const struct setting *s, enum settings_source source, struct s
     case FIELD_U64:
         apply_number(s, field, value->number, source == SETTINGS_PROJECT);
         break;
+    case FIELD_DOUBLE:
+        *(double *)field = value->number * (s->scale > 0 ? s->scale : 1);
+        break;
     case FIELD_STR:
         *(str *)field = value->string;
         break;

@@ -38,6 +38,7 @@ struct endpoint_settings {
     const str *paths;
     size_t n_paths;                 /* "what\n/path": asked there instead */
     str proxy, ca_file, extra_body; /* extra_body: JSON object text or "" */
+    str client_cert, client_key;    /* PEM files; without the latter the former holds both */
     const str *models;
     size_t n_models;    /* ids, where the server can't list them */
     bool needs_consent; /* remote, and not from the user's file */
@@ -97,14 +98,17 @@ struct settings {
     enum multiline inline_multiline;
     enum toggle completion_enabled;
     enum hover_model hover;
-    bool residency_preload;    /* load models before they are needed */
-    uint64_t residency_ttl_ms; /* how long an unused one stays; 0: as its server likes */
+    bool residency_preload;      /* load models before they are needed */
+    uint64_t residency_ttl_ms;   /* how long an unused one stays; 0: as its server likes */
+    double similarity_threshold; /* from 0 to 1, which is off: what counts as the same question */
+    bool similarity_adaptive;    /* it follows what is accepted */
     unsigned cache_entries;
     uint64_t cache_ttl_us;
     unsigned upstream_connections;      /* to one endpoint at a time; 0: as by default */
     unsigned upstream_retries;          /* times that a failed call is made again */
     unsigned upstream_breaker_failures; /* until an endpoint is left alone; 0: as by default */
     uint64_t upstream_recovery_us;      /* for at most so long; 0: as by default */
+    bool upstream_warm;                 /* connections are opened ahead of need */
     bool upstream_hedge;                /* a second endpoint is asked where the first is late */
     bool cache_disk;
     uint64_t cache_disk_bytes; /* most that answers on disk may take */

@@ -81,9 +81,10 @@ const struct setting settings_table[] = {
     {"residency.vramBudgetMb", SETTING_NUMBER, EDITOR, SETTING_AUTO_OK | SETTING_WHOLE, 1, 4194304,
      .unit = "MB", .fallback = "\"auto\"", .help = "memory of the graphics card for models"},
     {"dedup.similarityThreshold", SETTING_NUMBER, EDITOR, 0, 0, 1, .fallback = "0.85",
-     .help = "from here on two questions count as the same"},
-    {"dedup.adaptive", SETTING_BOOL, EDITOR, .fallback = "true",
-     .help = "let the threshold follow what is accepted"},
+     .field = FIELD_DOUBLE, AT(similarity_threshold),
+     .help = "from this likeness of code on an explanation serves again; 1: only of the same code"},
+    {"dedup.adaptive", SETTING_BOOL, EDITOR, .fallback = "true", .field = FIELD_BOOL,
+     AT(similarity_adaptive), .help = "let the threshold follow what is accepted"},
 
     {"cache.entries", SETTING_NUMBER, EDITOR, SETTING_WHOLE | SETTING_LOWERS, 0, 100000,
      .unit = "answers", .fallback = "500", .field = FIELD_UNSIGNED, AT(cache_entries),
@@ -112,6 +113,8 @@ const struct setting settings_table[] = {
     {"upstream.breakerRecovery", SETTING_DURATION, EDITOR, 0, 1000, DAY_MS,
      .fallback = "\"60s\"", .field = FIELD_U64, AT(upstream_recovery_us), .scale = 1000,
      .help = "how long it is left alone at most; at most 10 s on this machine"},
+    {"upstream.warm", SETTING_BOOL, EDITOR, .fallback = "true", .field = FIELD_BOOL,
+     AT(upstream_warm), .help = "open a connection to a server elsewhere when typing begins"},
     {"upstream.hedge", SETTING_BOOL, EDITOR, .fallback = "false", .field = FIELD_BOOL,
      AT(upstream_hedge), .help = "ask a second endpoint where the first is late"},
 

@@ -31,6 +31,7 @@ enum setting_field {             /* what `offset` points at */
                      FIELD_UNSIGNED,
                      FIELD_SIZE,
                      FIELD_U64,
+                     FIELD_DOUBLE,
                      FIELD_STR,
                      FIELD_LIST,  /* pointer at `offset`, count at `n_offset` */
                      FIELD_ENABLE /* false switches everything off that comes by itself */

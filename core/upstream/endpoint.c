@@ -162,6 +162,8 @@ struct entry *entry_create_configured(struct upstream *u, const struct endpoint_
     en->target.key_header = str_from(ops->key_header);
     en->target.proxy = arena_dup(arena, s->proxy);
     en->target.ca_file = arena_dup(arena, s->ca_file);
+    en->target.client_cert = arena_dup(arena, s->client_cert);
+    en->target.client_key = arena_dup(arena, s->client_key);
     if (set_url(en, s->url, &why) != ERR_OK) {
         entry_block(en, &why);
         return en;
@@ -239,7 +241,10 @@ enum err entry_target(struct entry *en, struct http_target *out, struct error *w
                          STR_ARG(en->e.name));
     }
     if (!en->key) {
-        enum err err = key_read(en->key_file, en->key_env, &en->key, &en->key_len, why);
+        enum err err = key_check_client(&en->target, why);
+        if (err == ERR_OK) {
+            err = key_read(en->key_file, en->key_env, &en->key, &en->key_len, why);
+        }
         if (err != ERR_OK) {
             xfree(en->key);
             en->key = NULL;

@@ -630,9 +630,13 @@ void exchange_cancel(struct upstream *u, uint64_t id)
     if (en) {
         (void)end_attempt(x, en, true);
     }
+    bool is_cut = x->transfer != 0; /* with its connection, and the next keystroke wants one */
     hold(x);
     retire(x);
     x->state = EXCHANGE_OVER; /* from any state */
+    if (is_cut) {
+        (void)upstream_warm(u, x->endpoint);
+    }
     let_go(x);
 }
 

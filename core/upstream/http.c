@@ -1,109 +1,45 @@
-/* http.c - the one file that knows libcurl.
+/* http.c - transfers: the one rim to the network.
  *
  * Why      Prompts and keys leave the machine here, so everything that could send them elsewhere
  *          (redirects, netrc, proxies of the environment, connections of another identity, names
  *          that lead to other machines) is switched off in one place that can be read at once.
- * How      A pool is a multi handle of its own for each identity: who is talked to, as whom, and
- *          through what. A transfer is an easy handle in a pool. libcurl runs inside `act` only;
- *          its callbacks collect into the transfer, which joins the list of those that have
- *          something to tell. They are told when libcurl has returned, so an owner may start and
- *          cancel whatever it likes from inside an event. A transfer that can't be started takes
- *          the same way, from a timer.
+ * How      A transfer is an easy handle of libcurl's in a pool (http_pool.c). libcurl runs inside
+ *          http_act only; its callbacks collect into the transfer, which joins the list of those
+ *          that have something to tell. They are told when libcurl has returned, so an owner may
+ *          start and cancel whatever it likes from inside an event. A transfer that can't be
+ *          started takes the same way, from a timer.
+ *          Warming is a transfer that nobody listens to: libcurl keeps no connection that it
+ *          opened without a request (CONNECT_ONLY ones aren't used again, and those of a transfer
+ *          that is stopped before its request are closed), so a request that costs the server
+ *          nothing has to be made.
  * Rules    A cancelled transfer leaves its multi handle at once, which closes its socket. Pools
  *          without transfers are dropped after a while. Keys, headers and bodies are never logged.
  */
-#include "core/upstream/http.h"
+#include "core/upstream/http_internal.h"
 
 #include "core/base/clock.h"
 #include "core/base/limits.h"
 #include "core/base/log.h"
-#include "core/base/map.h"
 #include "core/upstream/address.h"
 #include "core/upstream/http_check.h"
 
-#include <curl/curl.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <sys/socket.h>
 
-#define DEFAULT_CONNECTIONS   10u
-#define POOL_IDLE_US          SEC_TO_US(90)
-#define CONNECTION_MAX_IDLE_S 60L
-#define CONNECTION_MAX_LIFE_S 300L
-#define CONNECTION_SILENCE_MS 30000u /* unacknowledged bytes: the peer is gone */
-#define IDENTITY_MAX_BYTES    (128u * KIB)
-#define CONTENT_TYPE_BYTES    128u
-#define RESPONSE_KEEP_BYTES   (256u * KIB)
-#define CONNECT_TIMEOUT_MS    3000u
-
-struct pool { /* of connections, for one identity */
-    struct http *http;
-    CURLM *multi;             /* owned */
-    struct loop_timer *timer; /* what libcurl wants to be woken for */
-    struct loop_timer *idle;
-    size_t n_transfers;
-    char *identity; /* owned, wiped: holds the key */
-    size_t identity_len;
-    UT_hash_handle hh; /* in http->pools, by identity */
-};
-
-struct socket_watch { /* a socket of libcurl's */
-    struct pool *pool;
-    curl_socket_t fd;
-    struct loop_poll *poll;
-    int events;
-};
-
-struct transfer {
-    uint64_t id;
-    struct http *http;
-    struct pool *pool; /* NULL where it was never started, or has left */
-    CURL *easy;        /* owned */
-    struct curl_slist *headers;
-    struct http_events events;
-    char *place;        /* "127.0.0.1:8080", for messages; owned */
-    char *request_body; /* owned */
-    bool is_plain, is_loopback_only;
-    size_t max_body, n_body, n_header_bytes;
-    struct buf bytes; /* came since the last on_bytes */
-    int status;       /* 0 until the headers are complete */
-    char content_type[CONTENT_TYPE_BYTES];
-    char curl_message[CURL_ERROR_SIZE];
-    struct error error; /* ours, of a callback: why it ended itself */
-    bool is_over, has_failed;
-    bool is_status_told, is_cancelled, is_ready;
-    struct transfer *next_ready;
-    UT_hash_handle hh; /* in http->transfers, by id */
-};
-
-struct http {
-    struct loop *loop;
-    struct loop_timer *later; /* tells of transfers that were refused at their start */
-    struct transfer *transfers;
-    struct transfer *ready;   /* have something to tell, oldest first */
-    struct transfer *current; /* is being told of */
-    struct pool *pools;
-    uint64_t last_id;
-    unsigned n_connections; /* at most, in each pool */
-};
+#define DEFAULT_CONNECTIONS 10u
+#define DEFAULT_IDLE_S      60u
+#define RESPONSE_KEEP_BYTES (256u * KIB)
+#define CONNECT_TIMEOUT_MS  3000u
+#define WARM_TIMEOUT_MS     5000L
 
 static unsigned n_users; /* of libcurl's global state */
 
 static void on_later(void *user);
-static struct pool *pool_of(struct http *h, const struct http_target *target);
-static void pool_limit(struct pool *pool);
-static void pool_destroy(struct pool *pool);
-static void act(struct pool *pool, curl_socket_t fd, int events);
 static void deliver_ready(struct http *h);
 static enum err transfer_prepare(struct transfer *t, const struct http_target *target,
                                  const struct http_request *request);
-static void transfer_leave_pool(struct transfer *t);
 static void transfer_free(struct transfer *t);
 static void push_ready(struct transfer *t);
 static void remove_ready(struct transfer *t);
-static void explain_failure(struct transfer *t, CURLcode code);
 
 /* -- the object -- */
 
@@ -112,6 +48,7 @@ struct http *http_create(struct loop *loop)
     struct http *h = xcalloc(1, sizeof *h);
     h->loop = loop;
     h->n_connections = DEFAULT_CONNECTIONS;
+    h->idle_s = DEFAULT_IDLE_S;
     h->later = loop_timer_create(loop, on_later, h);
     return h;
 }
@@ -140,9 +77,8 @@ void http_destroy(struct http *h)
     }
 }
 
-uint64_t http_start(struct http *h, const struct http_target *target,
-                    const struct http_request *request, size_t max_body,
-                    const struct http_events *events)
+static struct transfer *transfer_create(struct http *h, size_t max_body,
+                                        const struct http_events *events)
 {
     if (h->last_id == 0 && n_users++ == 0) {
         ASSERT(curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK);
@@ -154,11 +90,16 @@ uint64_t http_start(struct http *h, const struct http_target *target,
     t->max_body = max_body;
     buf_init(&t->bytes, max_body);
     HASH_ADD(hh, h->transfers, id, sizeof t->id, t);
+    return t;
+}
+
+uint64_t http_start(struct http *h, const struct http_target *target,
+                    const struct http_request *request, size_t max_body,
+                    const struct http_events *events)
+{
+    struct transfer *t = transfer_create(h, max_body, events);
     if (transfer_prepare(t, target, request) == ERR_OK) {
-        t->pool = pool_of(h, target);
-        t->pool->n_transfers++;
-        loop_timer_set(t->pool->idle, CLOCK_NEVER);
-        ASSERT(curl_multi_add_handle(t->pool->multi, t->easy) == CURLM_OK);
+        pool_join(pool_of(h, target), t);
         log_debug(LOG_UPSTREAM, "http: transfer=%llu started", (unsigned long long)t->id);
     } else {
         t->is_over = t->has_failed = true;
@@ -166,6 +107,43 @@ uint64_t http_start(struct http *h, const struct http_target *target,
         loop_timer_set(h->later, 0);
     }
     return t->id;
+}
+
+static void on_warm_status(int status, str content_type, void *user)
+{
+    (void)status;
+    (void)content_type;
+    (void)user;
+}
+
+static void on_warm_bytes(str bytes, void *user)
+{
+    (void)bytes;
+    (void)user;
+}
+
+static void on_warm_done(const struct error *error, void *user)
+{
+    (void)error; /* whoever needs the connection will hear of it */
+    (void)user;
+}
+
+bool http_warm(struct http *h, const struct http_target *target, const struct http_request *request)
+{
+    static const struct http_events events = {on_warm_status, on_warm_bytes, on_warm_done, NULL};
+    struct transfer *t = transfer_create(h, HTTP_MAX_BODY_BYTES, &events);
+    struct pool *pool = transfer_prepare(t, target, request) == ERR_OK ? pool_of(h, target) : NULL;
+    if (!pool || pool->warming || pool_has_spare(pool)) {
+        http_cancel(h, t->id);
+        return false;
+    }
+    curl_easy_setopt(t->easy, CURLOPT_FRESH_CONNECT, 1L);
+    curl_easy_setopt(t->easy, CURLOPT_TIMEOUT_MS, WARM_TIMEOUT_MS);
+    pool->warming = t;
+    pool_join(pool, t);
+    log_debug(LOG_UPSTREAM, "http: transfer=%llu opens a connection ahead",
+              (unsigned long long)t->id);
+    return true;
 }
 
 void http_cancel(struct http *h, uint64_t id)
@@ -177,7 +155,9 @@ void http_cancel(struct http *h, uint64_t id)
     }
     HASH_DEL(h->transfers, t);
     remove_ready(t);
-    transfer_leave_pool(t);
+    if (t->pool) {
+        pool_leave(t->pool, t);
+    }
     t->is_cancelled = true;
     log_debug(LOG_UPSTREAM, "http: transfer=%llu cancelled", (unsigned long long)id);
     if (t != h->current) { /* else deliver frees it */
@@ -226,6 +206,29 @@ void http_set_connections(struct http *h, unsigned n)
     {
         pool_limit(pool);
     }
+}
+
+void http_set_idle(struct http *h, unsigned seconds)
+{
+    h->idle_s = seconds > 0 ? seconds : DEFAULT_IDLE_S;
+}
+
+void http_forget_idle(struct http *h)
+{
+    struct pool *pool, *next;
+    HASH_ITER(hh, h->pools, pool, next)
+    {
+        pool_forget(pool);
+    }
+}
+
+struct http_stats http_stats(const struct http *h)
+{
+    struct http_stats stats = h->stats;
+    for (struct pool *pool = h->pools; pool; pool = pool->hh.next) {
+        pool_count(pool, &stats);
+    }
+    return stats;
 }
 
 /* -- telling -- */
@@ -307,7 +310,7 @@ static void deliver_ready(struct http *h)
     }
 }
 
-/* -- pools: libcurl's timers and sockets on our loop -- */
+/* -- libcurl at work -- */
 
 static void collect_finished(struct pool *pool)
 {
@@ -320,135 +323,20 @@ static void collect_finished(struct pool *pool)
             curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, (char **)&t) != CURLE_OK) {
             continue;
         }
-        explain_failure(t, code);
+        http_explain(t, code);
         t->is_over = true;
-        transfer_leave_pool(t);
+        pool_leave(pool, t);
         push_ready(t);
     }
 }
 
-/* The only place where libcurl works on transfers. */
-static void act(struct pool *pool, curl_socket_t fd, int events)
+void http_act(struct pool *pool, curl_socket_t fd, int events)
 {
     int n_running;
     struct http *h = pool->http;
     (void)curl_multi_socket_action(pool->multi, fd, events, &n_running);
     collect_finished(pool);
     deliver_ready(h);
-}
-
-static void on_pool_timeout(void *user)
-{
-    act(user, CURL_SOCKET_TIMEOUT, 0);
-}
-
-static void on_pool_idle_timeout(void *user)
-{
-    pool_destroy(user);
-}
-
-static int on_timer_wanted(CURLM *multi, long timeout_ms, void *user)
-{
-    (void)multi;
-    struct pool *pool = user;
-    uint64_t at_us = timeout_ms < 0 ? CLOCK_NEVER : clock_now_us() + MS_TO_US(timeout_ms);
-    loop_timer_set(pool->timer, at_us);
-    return 0;
-}
-
-static void on_socket_ready(int events, bool is_error, void *user)
-{
-    struct socket_watch *w = user;
-    if (is_error) { /* libcurl finds out what it is by reading; until then it stays watched */
-        loop_poll_set(w->poll, w->events);
-    }
-    int bits = (events & LOOP_READABLE ? CURL_CSELECT_IN : 0) |
-               (events & LOOP_WRITABLE ? CURL_CSELECT_OUT : 0);
-    act(w->pool, w->fd, bits);
-}
-
-static int on_socket_wanted(CURL *easy, curl_socket_t fd, int what, void *user, void *assigned)
-{
-    (void)easy;
-    struct pool *pool = user;
-    struct socket_watch *w = assigned;
-    if (what == CURL_POLL_REMOVE) {
-        if (w) {
-            loop_poll_destroy(w->poll);
-            xfree(w);
-            curl_multi_assign(pool->multi, fd, NULL);
-        }
-        return 0;
-    }
-    if (!w) {
-        w = xcalloc(1, sizeof *w);
-        *w = (struct socket_watch){.pool = pool, .fd = fd};
-        w->poll = loop_poll_create(pool->http->loop, fd, on_socket_ready, w);
-        if (!w->poll) {
-            xfree(w);
-            return -1;
-        }
-        curl_multi_assign(pool->multi, fd, w);
-    }
-    w->events =
-        (what & CURL_POLL_IN ? LOOP_READABLE : 0) | (what & CURL_POLL_OUT ? LOOP_WRITABLE : 0);
-    loop_poll_set(w->poll, w->events);
-    return 0;
-}
-
-static void pool_limit(struct pool *pool)
-{
-    long n = (long)pool->http->n_connections;
-    curl_multi_setopt(pool->multi, CURLMOPT_MAX_HOST_CONNECTIONS, n);
-    curl_multi_setopt(pool->multi, CURLMOPT_MAXCONNECTS, n);
-}
-
-static struct pool *pool_create(struct http *h, struct buf *identity)
-{
-    struct pool *pool = xcalloc(1, sizeof *pool);
-    pool->http = h;
-    pool->identity = xmemdup(identity->ptr, identity->len);
-    pool->identity_len = identity->len;
-    pool->timer = loop_timer_create(h->loop, on_pool_timeout, pool);
-    pool->idle = loop_timer_create(h->loop, on_pool_idle_timeout, pool);
-    pool->multi = curl_multi_init();
-    ASSERT(pool->multi);
-    curl_multi_setopt(pool->multi, CURLMOPT_SOCKETFUNCTION, on_socket_wanted);
-    curl_multi_setopt(pool->multi, CURLMOPT_SOCKETDATA, pool);
-    curl_multi_setopt(pool->multi, CURLMOPT_TIMERFUNCTION, on_timer_wanted);
-    curl_multi_setopt(pool->multi, CURLMOPT_TIMERDATA, pool);
-    pool_limit(pool);
-    curl_multi_setopt(pool->multi, CURLMOPT_PIPELINING, CURLPIPE_NOTHING);
-    HASH_ADD_KEYPTR(hh, h->pools, pool->identity, pool->identity_len, pool);
-    return pool;
-}
-
-static struct pool *pool_of(struct http *h, const struct http_target *target)
-{
-    struct buf identity;
-    struct pool *pool;
-    buf_init(&identity, IDENTITY_MAX_BYTES);
-    http_identify(target, &identity);
-    ASSERT(!identity.is_full); /* transfer_prepare refuses targets of that size */
-    HASH_FIND(hh, h->pools, identity.ptr, identity.len, pool);
-    if (!pool) {
-        pool = pool_create(h, &identity);
-    }
-    explicit_bzero(identity.ptr, identity.cap);
-    buf_release(&identity);
-    return pool;
-}
-
-static void pool_destroy(struct pool *pool)
-{
-    ASSERT(pool->n_transfers == 0);
-    HASH_DEL(pool->http->pools, pool);
-    curl_multi_cleanup(pool->multi); /* may still ask for its sockets and timers */
-    loop_timer_destroy(pool->timer);
-    loop_timer_destroy(pool->idle);
-    explicit_bzero(pool->identity, pool->identity_len);
-    xfree(pool->identity);
-    xfree(pool);
 }
 
 /* -- one transfer: what libcurl calls -- */
@@ -473,6 +361,10 @@ static size_t on_header(char *ptr, size_t size, size_t n, void *user)
     if (status < 200) { /* another header block follows */
         return len;
     }
+    if (status == 407) {
+        http_explain_proxy(t, status);
+        return 0;
+    }
     curl_easy_getinfo(t->easy, CURLINFO_CONTENT_TYPE, &content_type);
     (void)snprintf(t->content_type, sizeof t->content_type, "%s", content_type ? content_type : "");
     t->status = (int)status;
@@ -494,6 +386,17 @@ static size_t on_body(char *ptr, size_t size, size_t n, void *user)
     return len;
 }
 
+/* Whether it isn't the port of the origin that is connected to. */
+static bool is_other_port(const struct transfer *t, const struct sockaddr *to)
+{
+    uint64_t port = 0;
+    bool is_known = str_to_u64(str_after_last(str_from(t->place), ':'), 65535, &port);
+    uint16_t be = to->sa_family == AF_INET6
+                      ? ((const struct sockaddr_in6 *)(const void *)to)->sin6_port
+                      : ((const struct sockaddr_in *)(const void *)to)->sin_port;
+    return is_known && port != ntohs(be);
+}
+
 static curl_socket_t on_open_socket(void *user, curlsocktype purpose, struct curl_sockaddr *to)
 {
     (void)purpose;
@@ -509,15 +412,8 @@ static curl_socket_t on_open_socket(void *user, curlsocktype purpose, struct cur
                   "%s leads out of this network, where plain http isn't safe: use https", t->place);
         return CURL_SOCKET_BAD;
     }
-    int fd = socket(to->family, to->socktype, to->protocol);
-    if (fd >= 0) {
-        (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
-#ifdef TCP_USER_TIMEOUT
-        unsigned silence_ms = CONNECTION_SILENCE_MS;
-        (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &silence_ms, sizeof silence_ms);
-#endif
-    }
-    return fd;
+    t->is_by_proxy = t->is_by_proxy || is_other_port(t, &to->addr);
+    return pool_open_socket(t->pool, to);
 }
 
 /* -- one transfer: its birth -- */
@@ -547,7 +443,8 @@ static enum err add_headers(struct transfer *t, const struct http_target *target
 {
     enum err err = ERR_OK;
     size_t n_bytes = target->key.len + target->key_header.len + target->proxy.len +
-                     target->ca_file.len + target->origin.len;
+                     target->ca_file.len + target->client_cert.len + target->client_key.len +
+                     target->origin.len;
     struct curl_slist *first = curl_slist_append(NULL, "Expect:"); /* no waiting for "100" */
     ASSERT(first);
     t->headers = first;
@@ -599,6 +496,7 @@ static void set_callbacks(struct transfer *t)
     curl_easy_setopt(t->easy, CURLOPT_WRITEDATA, t);
     curl_easy_setopt(t->easy, CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
     curl_easy_setopt(t->easy, CURLOPT_OPENSOCKETDATA, t);
+    curl_easy_setopt(t->easy, CURLOPT_CLOSESOCKETFUNCTION, pool_close_socket);
     curl_easy_setopt(t->easy, CURLOPT_ERRORBUFFER, t->curl_message);
 }
 
@@ -617,14 +515,43 @@ static void set_bounds(CURL *easy)
     curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
+    curl_easy_setopt(easy, CURLOPT_PROXY_SSL_VERIFYPEER, 1L);
+    curl_easy_setopt(easy, CURLOPT_PROXY_SSL_VERIFYHOST, 2L);
+    curl_easy_setopt(easy, CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE); /* no key to a proxy */
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L); /* never wait for a resolver thread */
     curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L);
     curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
     curl_easy_setopt(easy, CURLOPT_TCP_KEEPIDLE, 30L);
-    curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, CONNECTION_MAX_IDLE_S);
     curl_easy_setopt(easy, CURLOPT_MAXLIFETIME_CONN, CONNECTION_MAX_LIFE_S);
     curl_easy_setopt(easy, CURLOPT_USERAGENT, "crucible-ls");
+}
+
+/* Who is trusted: the endpoint's own file, or what the environment names to curl. A proxy's
+ * certificate is looked at in the same light. */
+static void set_trust(CURL *easy, str ca_file)
+{
+    const char *bundle = getenv("CURL_CA_BUNDLE"), *file = getenv("SSL_CERT_FILE"),
+               *dir = getenv("SSL_CERT_DIR");
+    bool has_bundle = bundle && bundle[0];
+    if (ca_file.len == 0 && !has_bundle && dir && dir[0]) {
+        set_text(easy, CURLOPT_CAPATH, str_from(dir));
+        set_text(easy, CURLOPT_PROXY_CAPATH, str_from(dir));
+    }
+    ca_file = ca_file.len > 0 ? ca_file : str_from(has_bundle ? bundle : file);
+    if (ca_file.len > 0) {
+        set_text(easy, CURLOPT_CAINFO, ca_file);
+        set_text(easy, CURLOPT_PROXY_CAINFO, ca_file);
+    }
+}
+
+static void set_client_cert(CURL *easy, const struct http_target *target)
+{
+    set_text(easy, CURLOPT_SSLCERT, target->client_cert);
+    if (target->client_key.len > 0) {
+        set_text(easy, CURLOPT_SSLKEY, target->client_key);
+    }
+    curl_easy_setopt(easy, CURLOPT_KEYPASSWD, ""); /* else the terminal is asked for it */
 }
 
 static void set_target(struct transfer *t, const struct http_target *target)
@@ -633,13 +560,17 @@ static void set_target(struct transfer *t, const struct http_target *target)
         target->connect_timeout_ms ? target->connect_timeout_ms : CONNECT_TIMEOUT_MS;
     curl_easy_setopt(t->easy, CURLOPT_CONNECTTIMEOUT_MS, (long)timeout_ms);
     curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, t->headers);
+    curl_easy_setopt(t->easy, CURLOPT_MAXAGE_CONN, (long)t->http->idle_s);
     if (target->is_loopback_only || http_is_loopback(target->origin)) {
         curl_easy_setopt(t->easy, CURLOPT_PROXY, ""); /* not the environment's either */
     } else if (target->proxy.len > 0) {
         set_text(t->easy, CURLOPT_PROXY, target->proxy);
+        t->is_by_proxy = true;
     }
-    if (target->ca_file.len > 0) {
-        set_text(t->easy, CURLOPT_CAINFO, target->ca_file);
+    set_trust(t->easy, target->ca_file);
+    t->has_client_cert = target->client_cert.len > 0;
+    if (t->has_client_cert) {
+        set_client_cert(t->easy, target);
     }
 }
 
@@ -661,6 +592,9 @@ static enum err set_request(struct transfer *t, const struct http_target *target
     CURLcode code =
         url.is_full ? CURLE_URL_MALFORMAT : curl_easy_setopt(t->easy, CURLOPT_URL, buf_cstr(&url));
     buf_release(&url);
+    if (request->is_head) {
+        curl_easy_setopt(t->easy, CURLOPT_NOBODY, 1L);
+    }
     if (request->is_post) {
         str body = buf_str(&request->body);
         t->request_body = xstrndup(body.ptr ? body.ptr : "", body.len);
@@ -700,20 +634,6 @@ static enum err transfer_prepare(struct transfer *t, const struct http_target *t
 
 /* -- one transfer: its end -- */
 
-/* Takes it out of libcurl's hands; where it isn't finished this closes its socket. */
-static void transfer_leave_pool(struct transfer *t)
-{
-    struct pool *pool = t->pool;
-    if (!pool) {
-        return;
-    }
-    (void)curl_multi_remove_handle(pool->multi, t->easy);
-    t->pool = NULL;
-    if (--pool->n_transfers == 0) {
-        loop_timer_set(pool->idle, clock_now_us() + POOL_IDLE_US);
-    }
-}
-
 static void transfer_free(struct transfer *t)
 {
     if (t->easy) {
@@ -727,133 +647,4 @@ static void transfer_free(struct transfer *t)
     xfree(t->request_body);
     xfree(t->place);
     xfree(t);
-}
-
-/* A person's words, and which of them they are. */
-static void fail_as(struct transfer *t, enum err code, enum error_cause cause, const char *fmt)
-{
-    error_set(&t->error, code, "%s %s", t->place, fmt);
-    t->error.cause = cause;
-}
-
-static void explain_connect(struct transfer *t)
-{
-    long os_errno = 0;
-    curl_easy_getinfo(t->easy, CURLINFO_OS_ERRNO, &os_errno);
-    if (os_errno == ECONNREFUSED) {
-        error_set(&t->error, ERR_CONNECT, "nothing listens on %s - is the server running?",
-                  t->place);
-        t->error.cause = CAUSE_NOTHING_LISTENS;
-    } else {
-        fail_as(t, ERR_CONNECT, CAUSE_UNREACHABLE, "can't be reached from here");
-    }
-    t->error.detail = (int)os_errno;
-}
-
-static void explain_no_tls(struct transfer *t)
-{
-    error_set(&t->error, ERR_CONNECT, "no secure connection to %s - does it speak https?",
-              t->place);
-    t->error.cause = CAUSE_NO_TLS;
-}
-
-/* A server of plain http may wait for the end of what it takes for a request. */
-static void explain_timeout(struct transfer *t)
-{
-    if (str_contains_nocase(str_from(t->curl_message), STR("SSL connection"))) {
-        explain_no_tls(t);
-    } else {
-        fail_as(t, ERR_CONNECT, CAUSE_UNREACHABLE, "doesn't answer - is the machine reachable?");
-    }
-}
-
-/* The connection ended where there should have been more. */
-static void explain_break(struct transfer *t)
-{
-    if (t->status != 0) {
-        error_set(&t->error, ERR_PROTOCOL, "%s closed the connection in the middle of its answer",
-                  t->place);
-    } else {
-        error_set(&t->error, ERR_CONNECT, "%s closed the connection without an answer", t->place);
-    }
-}
-
-/* By the words of the TLS libraries that libcurl is built with (OpenSSL's, LibreSSL's, and
- * libcurl's own for the name); its numbers differ from library to library. */
-static enum error_cause certificate_cause(str why)
-{
-    static const struct {
-        const char *words;
-        enum error_cause cause;
-    } known[] = {
-        {"has expired", CAUSE_CERT_EXPIRED},
-        {"not yet valid", CAUSE_CERT_EARLY},
-        {"self-signed certificate in", CAUSE_CERT_ISSUER}, /* at the end of a chain: its root */
-        {"self signed certificate in", CAUSE_CERT_ISSUER},
-        {"self-signed", CAUSE_CERT_OWN},
-        {"self signed", CAUSE_CERT_OWN},
-        {"local issuer", CAUSE_CERT_ISSUER},
-        {"unable to verify the first", CAUSE_CERT_ISSUER},
-        {"subject name", CAUSE_CERT_HOST},
-        {"host name", CAUSE_CERT_HOST},
-        {"hostname", CAUSE_CERT_HOST},
-    };
-    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
-        if (str_contains_nocase(why, str_from(known[i].words))) {
-            return known[i].cause;
-        }
-    }
-    return CAUSE_CERT_OTHER;
-}
-
-static void explain_certificate(struct transfer *t, CURLcode code)
-{
-    char *text = t->curl_message[0] ? t->curl_message : NULL;
-    str why = text ? str_from(text) : str_from(curl_easy_strerror(code));
-    error_set(&t->error, ERR_AUTH, "the certificate of %s is refused (%s); see caFile", t->place,
-              LOG_SAFE(why));
-    t->error.cause = code == CURLE_SSL_CACERT_BADFILE ? CAUSE_CA_FILE : certificate_cause(why);
-}
-
-static void explain_failure(struct transfer *t, CURLcode code)
-{
-    t->has_failed = code != CURLE_OK || t->status == 0;
-    if (!t->has_failed || t->error.code != ERR_OK) {
-        return; /* a callback of ours knows better what it was */
-    }
-    switch ((int)code) {
-    case CURLE_COULDNT_CONNECT:
-        explain_connect(t);
-        break;
-    case CURLE_COULDNT_RESOLVE_HOST:
-        error_set(&t->error, ERR_CONNECT, "the name in %s is unknown - check the url", t->place);
-        t->error.cause = CAUSE_UNKNOWN_NAME;
-        break;
-    case CURLE_COULDNT_RESOLVE_PROXY:
-        error_set(&t->error, ERR_CONNECT, "the proxy for %s has an unknown name", t->place);
-        t->error.cause = CAUSE_PROXY;
-        break;
-    case CURLE_OPERATION_TIMEDOUT:
-        explain_timeout(t);
-        break;
-    case CURLE_PEER_FAILED_VERIFICATION:
-    case CURLE_SSL_CACERT_BADFILE:
-    case CURLE_SSL_ISSUER_ERROR:
-    case CURLE_SSL_INVALIDCERTSTATUS:
-        explain_certificate(t, code);
-        break;
-    case CURLE_SSL_CONNECT_ERROR:
-        explain_no_tls(t);
-        break;
-    case CURLE_PARTIAL_FILE:
-    case CURLE_RECV_ERROR:
-    case CURLE_SEND_ERROR:
-    case CURLE_GOT_NOTHING:
-        explain_break(t);
-        break;
-    default:
-        error_set(&t->error, ERR_PROTOCOL, "%s doesn't speak proper HTTP (%s)", t->place,
-                  curl_easy_strerror(code));
-        break;
-    }
 }

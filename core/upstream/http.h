@@ -3,9 +3,9 @@
  * HTTP/1.1 with keep-alive; no redirects (a 3xx is an answer like any other), no netrc, no cookies,
  * no Accept-Encoding, no proxy for loopback; plain http stays on this machine and its own network,
  * decided by the address that is connected to. Header, line and body sizes are capped (limits.h).
- * One pool of connections per identity (origin, key, headers, proxy, CA): none is ever shared
- * across two. libcurl is initialised by the first transfer, and its own threads resolve names.
- * Cancelling closes the socket in the same turn. */
+ * One pool of connections per identity (origin, key, headers, proxy, CA, client certificate): none
+ * is ever shared across two. libcurl is initialised by the first transfer, and its own threads
+ * resolve names. Cancelling closes the socket in the same turn. */
 #ifndef CRUCIBLE_UPSTREAM_HTTP_H
 #define CRUCIBLE_UPSTREAM_HTTP_H
 
@@ -22,8 +22,10 @@ struct http_target {
     str key_header;     /* another header's name for the key, empty: Authorization */
     const str *headers; /* "Name: value", more of them */
     size_t n_headers;
-    str proxy;             /* URL, empty for none */
-    str ca_file;           /* PEM of a private CA, empty: the system's */
+    str proxy;       /* URL, may hold a password, never logged; empty: as the environment says */
+    str ca_file;     /* PEM of a private CA, empty: as the environment says, or the system's */
+    str client_cert; /* PEM that shows the server who we are; empty: none */
+    str client_key;  /* PEM of its key, without a passphrase; empty: in client_cert */
     bool is_loopback_only; /* refuse to connect to anything but this machine, whatever the name says
                             */
     unsigned connect_timeout_ms;
@@ -72,5 +74,24 @@ bool http_is_loopback(str origin);
 /* Whether an origin names this machine's own network: private and link-local addresses, *.local,
  * names without a dot. */
 bool http_is_lan(str origin);
+
+/* -- connections -- */
+/* An idle one is closed after so long, with all of its identity after as long without a transfer.
+ * 0: the default (60). */
+void http_set_idle(struct http *h, unsigned seconds);
+/* Opens one for a request to come, by sending `request`, whose answer nobody hears of, unless
+ * there is an idle one, one is being opened so already, or there are as many as may be. Gives
+ * whether it is opened. The request must cost the server nothing. */
+bool http_warm(struct http *h, const struct http_target *target,
+               const struct http_request *request);
+/* No idle one is trusted any more, and none used again: the machine has slept, say. */
+void http_forget_idle(struct http *h);
+struct http_stats {
+    uint64_t n_open, n_idle;     /* now; n_open counts the idle ones, too */
+    uint64_t n_opened, n_closed; /* ever; also of attempts to connect that failed */
+    uint64_t n_reused;           /* transfers that needn't open one */
+    uint64_t n_warmed;           /* opened ahead of need, and answered on */
+};
+struct http_stats http_stats(const struct http *h);
 
 #endif

@@ -69,8 +69,8 @@ bool http_is_url_text(str s)
 
 void http_identify(const struct http_target *target, struct buf *out)
 {
-    const str parts[] = {target->origin, target->key, target->key_header, target->proxy,
-                         target->ca_file};
+    const str parts[] = {target->origin,  target->key,         target->key_header, target->proxy,
+                         target->ca_file, target->client_cert, target->client_key};
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
         buf_appendf(out, "%zu:", parts[i].len);
         buf_append(out, parts[i]);

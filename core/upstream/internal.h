@@ -28,6 +28,7 @@ struct entry {
 
     /* what it is asked with */
     struct http_target target; /* but for the key */
+    uint64_t warmed_us;        /* when a connection was last opened ahead, 0: never */
     str key_file, key_env;
     const str *key_command;
     size_t n_key_command;
@@ -128,6 +129,8 @@ str entry_signature(const struct endpoint_settings *s, struct arena *arena);
 
 /* key.c */
 NODISCARD enum err key_read(str file, str env, char **key, size_t *len, struct error *why);
+/* ERR_AUTH where the file that holds the client certificate's key is missing or open to others. */
+NODISCARD enum err key_check_client(const struct http_target *target, struct error *why);
 /* Whether a command has to run first: starts it, unless it runs, and goes on with
  * probe_on_key when it has ended. False where there is nothing to wait for. */
 bool key_is_awaited(struct entry *en);

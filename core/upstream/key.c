@@ -35,16 +35,24 @@ static bool expand_path(str file, char path[KEY_PATH_BYTES])
     return n > 0 && n < (int)KEY_PATH_BYTES;
 }
 
-static enum err read_fd(int fd, const char *path, char **key, size_t *len, struct error *why)
+static enum err check_mode(int fd, const char *path, struct error *why)
 {
     struct stat st;
-    char text[KEY_MAX_BYTES];
     if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
         return error_set(why, ERR_AUTH, "the key file %s is no file", path);
     }
     if (st.st_mode & 077) {
         error_set(why, ERR_AUTH, "others may read the key file: run chmod 600 %s", path);
         why->cause = CAUSE_KEY_EXPOSED;
+        return ERR_AUTH;
+    }
+    return ERR_OK;
+}
+
+static enum err read_fd(int fd, const char *path, char **key, size_t *len, struct error *why)
+{
+    char text[KEY_MAX_BYTES];
+    if (check_mode(fd, path, why) != ERR_OK) {
         return ERR_AUTH;
     }
     ssize_t n = read(fd, text, sizeof text);
@@ -57,21 +65,46 @@ static enum err read_fd(int fd, const char *path, char **key, size_t *len, struc
     return err == ERR_OK ? ERR_OK : error_set(why, ERR_AUTH, "the key file %s holds no key", path);
 }
 
-static enum err read_file(str file, char **key, size_t *len, struct error *why)
+static enum err open_file(str file, char path[KEY_PATH_BYTES], int *fd, struct error *why)
 {
-    char path[KEY_PATH_BYTES];
     if (!expand_path(file, path)) {
         return error_set(why, ERR_AUTH, "the path of the key file is too long");
     }
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0) {
+    *fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (*fd < 0) {
         return error_set(why, ERR_AUTH,
                          errno == ENOENT ? "the key file %s isn't there"
                                          : "the key file %s can't be read",
                          path);
     }
-    enum err err = read_fd(fd, path, key, len, why);
-    close(fd);
+    return ERR_OK;
+}
+
+static enum err read_file(str file, char **key, size_t *len, struct error *why)
+{
+    int fd;
+    char path[KEY_PATH_BYTES];
+    enum err err = open_file(file, path, &fd, why);
+    if (err == ERR_OK) {
+        err = read_fd(fd, path, key, len, why);
+        close(fd);
+    }
+    return err;
+}
+
+enum err key_check_client(const struct http_target *target, struct error *why)
+{
+    int fd;
+    char path[KEY_PATH_BYTES];
+    str file = target->client_key.len > 0 ? target->client_key : target->client_cert;
+    enum err err = file.len > 0 ? open_file(file, path, &fd, why) : ERR_OK;
+    if (file.len > 0 && err == ERR_OK) {
+        err = check_mode(fd, path, why);
+        close(fd);
+    }
+    if (err != ERR_OK && why->cause == CAUSE_NONE) {
+        why->cause = CAUSE_CLIENT_CERT;
+    }
     return err;
 }
 

@@ -11,7 +11,7 @@
 
 void http_request_init(struct http_request *r)
 {
-    r->is_post = false;
+    r->is_post = r->is_head = false;
     buf_init(&r->path, PATH_MAX_BYTES);
     buf_init(&r->body, BODY_MAX_BYTES);
 }

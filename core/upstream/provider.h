@@ -12,9 +12,9 @@
 
 /* -- requests -- */
 struct http_request {
-    bool is_post;
-    struct buf path; /* "/infill", with query; appended to the endpoint's base path */
-    struct buf body; /* JSON, empty for GET */
+    bool is_post, is_head; /* else GET */
+    struct buf path;       /* "/infill", with query; appended to the endpoint's base path */
+    struct buf body;       /* JSON, empty for GET */
 };
 void http_request_init(struct http_request *r);
 void http_request_release(struct http_request *r);
@@ -169,6 +169,9 @@ struct provider_ops {
                                      * after "Bearer " */
     const char *const *headers;     /* NULL-terminated "Name: value", sent with every request
                                      * unless the settings have one of that name */
+    const char *warm_request;       /* "GET /path" or "HEAD /path" that opens a connection ahead of
+                                     * need: costs the server nothing, loads and wakes no model and
+                                     * keeps none loaded; any answer will do. NULL: there is none */
 
     /* Encodes request number p->step of a probe. */
     void (*probe_request)(const struct probe *p, struct http_request *out);

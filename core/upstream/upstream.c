@@ -12,8 +12,9 @@
 #include "core/base/limits.h"
 #include "core/base/log.h"
 
-#define PORTS_MAX 64u
-#define SLEPT_US  SEC_TO_US(5)
+#define PORTS_MAX   64u
+#define SLEPT_US    SEC_TO_US(5)
+#define WARM_GAP_US SEC_TO_US(1) /* between two connections opened ahead */
 
 static void on_probe_timeout(void *user);
 static void on_deadline_timeout(void *user);
@@ -302,6 +303,7 @@ void upstream_note_clocks(struct upstream *u, uint64_t now_us, uint64_t wall_us)
 void upstream_resume(struct upstream *u)
 {
     uint64_t now_us = clock_now_us();
+    http_forget_idle(u->http);
     for (size_t i = 0; i < u->n_entries; i++) {
         struct entry *en = u->entries[i];
         guard_resume(en->guard, now_us);
@@ -447,7 +449,47 @@ struct upstream_stats upstream_stats(const struct upstream *u)
     for (size_t i = 0; i < u->n_entries; i++) {
         add_figures(&s, u->entries[i]);
     }
+    struct http_stats http = http_stats(u->http);
+    s.n_connections = http.n_open;
+    s.n_connections_idle = http.n_idle;
+    s.n_connections_opened = http.n_opened;
+    s.n_connections_closed = http.n_closed;
+    s.n_connections_reused = http.n_reused;
+    s.n_connections_warmed = http.n_warmed;
     return s;
+}
+
+static void encode_warm(const struct entry *en, struct http_request *out)
+{
+    str rest = str_from(en->e.ops->warm_request), method;
+    ASSERT(str_next(&rest, ' ', &method));
+    out->is_head = str_eq(method, STR("HEAD"));
+    buf_append(&out->path, rest);
+    entry_set_path(en, &out->path);
+}
+
+bool upstream_warm(struct upstream *u, uint64_t endpoint)
+{
+    struct entry *en = upstream_entry(u, endpoint);
+    struct error why = {0};
+    struct http_target target;
+    uint64_t now_us = clock_now_us();
+    if (!en || !u->settings || !u->settings->upstream_warm || en->e.state != ENDPOINT_READY ||
+        !en->e.ops->warm_request || guard_wait_us(en->guard, now_us) > 0) {
+        return false;
+    }
+    bool is_near = en->e.tier == TIER_LOOPBACK && str_starts_with(en->e.origin, STR("http://"));
+    bool is_early = en->warmed_us != 0 && now_us - en->warmed_us < WARM_GAP_US;
+    if (is_near || is_early || entry_target(en, &target, &why) != ERR_OK) {
+        return false;
+    }
+    struct http_request request;
+    http_request_init(&request);
+    encode_warm(en, &request);
+    bool is_opened = http_warm(u->http, &target, &request);
+    http_request_release(&request);
+    en->warmed_us = is_opened ? now_us : en->warmed_us;
+    return is_opened;
 }
 
 bool upstream_would_admit(const struct upstream *u, uint64_t endpoint, str model)

@@ -112,6 +112,14 @@ struct upstream_pace {                   /* of a model at an endpoint, for peopl
     uint64_t first_us, gap_us, total_us; /* how long typing would wait for it, of 8 KiB of prompt */
 };
 struct upstream_pace upstream_pace(const struct upstream *u, uint64_t endpoint, str model);
+/* -- connections -- */
+/* A person begins to type, and what they type may be sent there: opens a connection for it, unless
+ * one is idle. Does nothing where upstream.warm is off, the endpoint isn't ready or asked to be
+ * left alone, its dialect has no request that costs the server nothing, or it is on this machine,
+ * where connecting takes less than that request. Cheap: may be called at every keystroke. Gives
+ * whether one is opened. A cancelled exchange, whose connection is gone, does it by itself. */
+bool upstream_warm(struct upstream *u, uint64_t endpoint);
+
 /* The network changed, say, so that what failed before may work now. That the machine has slept is
  * found out at the next exchange. */
 void upstream_resume(struct upstream *u);
@@ -159,6 +167,8 @@ struct upstream_stats {
     uint64_t n_retries, n_unafforded; /* attempts made again; those that no budget was left for */
     uint64_t n_refused, n_opened;     /* calls that breakers stopped; times that one opened */
     uint64_t n_late;                  /* ended by a deadline */
+    uint64_t n_connections, n_connections_idle; /* now */
+    uint64_t n_connections_opened, n_connections_closed, n_connections_reused, n_connections_warmed;
 };
 struct upstream_stats upstream_stats(const struct upstream *u);
 

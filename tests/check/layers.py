@@ -20,7 +20,8 @@ STAIRCASE = ["lsp", "core/report", "core/engine", "core/prompt", "core/request",
 # What may only stand in these places: (regular expression over code without comments, places).
 FENCES = [
     (r"#\s*include\s*<uv(/|\.h)|\buv_\w+", "libuv", ["core/loop/"]),
-    (r"#\s*include\s*<curl/|\bcurl_\w+|\bCURL\w*", "libcurl", ["core/upstream/http.c"]),
+    (r"#\s*include\s*<curl/|\bcurl_\w+|\bCURL\w*", "libcurl",
+     ["core/upstream/http.c", "core/upstream/http_pool.c", "core/upstream/http_fault.c", "core/upstream/http_internal.h"]),
     (r"#\s*include\s*<jsmn\.h>|\bjsmn\w*", "jsmn", ["core/base/json.c"]),
     (r"#\s*include\s*<uthash\.h>", "uthash", ["core/base/map.h"]),
     (r"#\s*include\s*<(sqlite3|hiredis|sodium)|\bsqlite3_\w+|\bredis[A-Z]\w+|\bsodium_\w+", "a store's library",

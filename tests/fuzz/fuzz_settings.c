@@ -20,7 +20,8 @@ static void check_endpoints(const struct settings *s, enum settings_source sourc
         ASSERT(e->name.len > 0 && e->kind.len > 0);
         ASSERT(source == SETTINGS_USER_FILE ||
                e->api_key_file.len + e->api_key_env.len + e->n_api_key_command + e->n_headers +
-                       e->proxy.len + e->ca_file.len + e->extra_body.len ==
+                       e->proxy.len + e->ca_file.len + e->client_cert.len + e->client_key.len +
+                       e->extra_body.len ==
                    0);
         ASSERT(source == SETTINGS_USER_FILE || e->needs_consent ||
                str_contains_nocase(e->url, STR("://127.")) ||

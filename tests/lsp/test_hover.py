@@ -104,7 +104,7 @@ def test_hover_is_null_until_it_was_explained_and_asks_no_model(editor, sim):
 
 
 def test_moving_code_keeps_the_explanation_and_changing_it_doesnt(editor, sim):
-    server = editor(answers=True)
+    server = editor(answers=True, settings={"dedup": {"similarityThreshold": 1}})
     explain(server, sim, span(2, 5, 2, 5))
     done(server)
     server.change(URI, 2, (2, 0, 2, 0, "\n\n// moved down\n\n"))
@@ -113,6 +113,140 @@ def test_moving_code_keeps_the_explanation_and_changing_it_doesnt(editor, sim):
     assert hover(server, 6, 5) is not None, "indentation isn't meaning"
     server.change(URI, 4, (8, 0, 8, 0, "static "))
     assert hover(server, 6, 5) is None
+
+
+# -- similar code --
+
+LONGER = """#include <stdio.h>
+
+int sum(const int *numbers, int n)
+{
+    int total = 0;
+    for (int i = 0; i < n; i++) {
+        if (numbers[i] < 0) {
+            fprintf(stderr, "number %d is negative\\n", i);
+            continue;
+        }
+        total += numbers[i];
+    }
+    printf("%d numbers, %d in sum\\n", n, total);
+    return total;
+}
+"""
+OTHER_BODY = """{
+    struct tree *tree = tree_plant(n);
+    while (!tree_is_grown(tree)) {
+        tree_water(tree, numbers);
+    }
+    return tree_harvest(tree);
+}
+"""
+IN_HEAD = (2, 5)
+
+
+def replace_text(server, version, text):
+    server.change(URI, version, (0, 0, 100, 0, text))
+
+
+def dedup(server):
+    return server.result("crucible/stats")["dedup"]
+
+
+def renamed(text):
+    return re.sub(r"\btotal\b", "running_sum", text)
+
+
+def commented(text):
+    return text.replace("        total +=", "        /* what is negative doesn't count */\n        total +=")
+
+
+def grown(text):
+    return text.replace("    return total;", "    total *= 2;\n    return total;")
+
+
+@pytest.fixture
+def explained(editor, sim):
+    """A server that has explained `sum`."""
+    def run(**how):
+        server = editor(text=LONGER, answers=True, **how)
+        explain(server, sim, span(*IN_HEAD, *IN_HEAD))
+        done(server)
+        return server
+    return run
+
+
+@pytest.mark.parametrize("edit", [renamed, commented, grown, lambda text: commented(renamed(text))],
+                         ids=["renamed", "commented", "grown", "both"])
+def test_explanation_survives_what_hardly_changes_the_code_and_says_so(explained, sim, edit):
+    server = explained()
+    replace_text(server, 2, edit(LONGER))
+    said = hover(server, *IN_HEAD)["contents"]["value"]
+    assert said.startswith(SAID.strip()), said
+    note = said[len(SAID.strip()):].strip()
+    assert note.startswith("*(Said of this code before") and ("alike" in note) == (edit is grown), note
+    figures = dedup(server)
+    assert figures["similarity"] and figures["similarHits"] == 1 and figures["entries"] == 1
+    why = server.result("crucible/stats")["trace"][0]["why"]
+    assert re.fullmatch(r"similar: flight \d+, (0\.\d\d|1\.00)", why), why
+    replace_text(server, 3, LONGER)
+    assert hover(server, *IN_HEAD)["contents"]["value"] == SAID.strip(), "its own code needs no note"
+    assert len(sim.generations) == 1
+
+
+def test_explanation_doesnt_survive_another_body_language_or_symbol(explained, sim):
+    server = explained()
+    replace_text(server, 2, LONGER[:LONGER.index("{")] + OTHER_BODY)
+    assert hover(server, *IN_HEAD) is None
+    replace_text(server, 3, commented(LONGER).replace("int sum(", "int add("))
+    assert hover(server, *IN_HEAD) is None
+    other = "file:///w/sum.cpp"
+    server.open(other, commented(LONGER), "cpp")
+    assert hover(server, *IN_HEAD, uri=other) is None
+    assert dedup(server)["similarHits"] == 0
+
+
+def test_explain_again_at_once_asks_anew_and_raises_the_threshold(explained, sim):
+    server = explained()
+    before = dedup(server)["threshold"]
+    assert before == 0.85
+    replace_text(server, 2, grown(LONGER))
+    command(server, "explain", span(*IN_HEAD, *IN_HEAD))
+    server.wait(lambda: len([a for a in answers(server) if a["done"]]) == 2, 10 * SLOWNESS, "the similar answer")
+    assert "Said of this code before" in answers(server)[-1]["text"] and len(sim.generations) == 1
+    explain(server, sim, span(*IN_HEAD, *IN_HEAD), said="Adds up, twice.\n")
+    server.wait(lambda: len([a for a in answers(server) if a["done"]]) == 3, 10 * SLOWNESS, "the new answer")
+    assert answers(server)[-1]["text"].strip() == "Adds up, twice." and len(sim.generations) == 2
+    figures = dedup(server)
+    assert figures["refused"] == 1 and figures["threshold"] > before
+    assert hover(server, *IN_HEAD)["contents"]["value"] == "Adds up, twice."
+
+
+def test_changed_code_is_explained_anew(explained, sim):
+    server = explained()
+    replace_text(server, 2, LONGER[:LONGER.index("{")] + OTHER_BODY)
+    explain(server, sim, span(*IN_HEAD, *IN_HEAD), said="Grows a tree.\n")
+    server.wait(lambda: len([a for a in answers(server) if a["done"]]) == 2, 10 * SLOWNESS, "the new answer")
+    assert answers(server)[-1]["text"].strip() == "Grows a tree."
+
+
+@pytest.mark.parametrize("settings", [{"dedup": {"similarityThreshold": 1}}, {"cache": {"entries": 0}}])
+def test_similarity_can_be_switched_off(explained, settings):
+    server = explained(settings=settings)
+    replace_text(server, 2, commented(LONGER))
+    assert hover(server, *IN_HEAD) is None
+    assert dedup(server)["similarHits"] == 0
+
+
+def test_edits_and_own_questions_are_never_answered_from_similar_code(editor, sim):
+    own = {"title": "Review", "prompt": "What is wrong with this? {code}", "output": "show"}
+    server = editor(text=LONGER, answers=True, settings={"actions": [own]})
+    for version, text in ((2, LONGER), (3, commented(LONGER))):
+        replace_text(server, version, text)
+        sim.script(text="Nothing is wrong.\n")
+        command(server, "explain", span(*IN_HEAD, *IN_HEAD), action="Review")
+        server.wait(lambda n=version - 1: len([a for a in answers(server) if a["done"]]) == n, 10 * SLOWNESS, "an answer")
+    assert len(sim.generations) == 2
+    assert dedup(server)["entries"] == 0 and dedup(server)["similarHits"] == 0
 
 
 def test_hover_on_asks_and_is_one_flight_with_explain(editor, sim):

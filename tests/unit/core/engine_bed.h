@@ -28,6 +28,7 @@ struct scripted_exchange {
     double temperature;
     size_t n_stops;
     unsigned max_tokens;
+    int slot;
 };
 
 #define WORLD_FIELDS                                                                               \
@@ -65,7 +66,8 @@ uint64_t exchange_start(struct upstream *u, const struct exchange_spec *spec,
                                     .endpoint = spec->endpoint,
                                     .temperature = spec->generate.temperature,
                                     .n_stops = spec->generate.n_stops,
-                                    .max_tokens = spec->generate.max_tokens};
+                                    .max_tokens = spec->generate.max_tokens,
+                                    .slot = spec->generate.slot};
     if (x->is_scout) {
         loop_post(NULL, answer_scout, x);
     } else {

@@ -47,6 +47,7 @@ static void start_chatting(struct bed *bed)
 {
     bed_start(bed, "int x;\n");
     world.model.abilities |= MODEL_CHAT;
+    world.endpoints[0].n_slots = 4; /* nobody waits for a place */
 }
 
 static void text_grows_and_the_whole_of_it_is_the_answer(void **state)

@@ -492,6 +492,22 @@ static void stats_and_trace_tell_what_happened(void **state)
     bed_end(&bed);
 }
 
+static void typing_opens_a_connection_to_another_machine(void **state)
+{
+    (void)state;
+    struct bed bed;
+    bed_start(&bed, "int x;\n");
+    type(&bed, 6, " ");
+    assert_int_equal(world.n_warmed, 0); /* who would answer is on this machine */
+    world.endpoints[0].tier = TIER_LAN;
+    type(&bed, 6, " ");
+    assert_int_equal(world.n_warmed, 1);
+    documents_find(bed.documents, bed.doc)->is_excluded = true;
+    type(&bed, 6, " ");
+    assert_int_equal(world.n_warmed, 1); /* nothing of it will be sent */
+    bed_end(&bed);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -521,6 +537,7 @@ int main(void)
         cmocka_unit_test(line_ends_are_sent_as_models_know_them),
         cmocka_unit_test(destroying_ends_open_questions),
         cmocka_unit_test(stats_and_trace_tell_what_happened),
+        cmocka_unit_test(typing_opens_a_connection_to_another_machine),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

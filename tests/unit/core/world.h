@@ -40,7 +40,7 @@ static struct {
     bool has_spare;
     struct model_info model;
     bool is_doubtful; /* the model hasn't been heard of for long */
-    unsigned n_loads, n_refreshes;
+    unsigned n_loads, n_refreshes, n_warmed;
     uint64_t failing; /* id of an endpoint that would refuse; 0: none */
     WORLD_FIELDS
 } world;
@@ -180,6 +180,14 @@ bool upstream_is_settled(const struct upstream *u)
 {
     (void)u;
     return world.endpoints[0].state != ENDPOINT_PROBING;
+}
+
+bool upstream_warm(struct upstream *u, uint64_t endpoint)
+{
+    (void)u;
+    (void)endpoint;
+    world.n_warmed++;
+    return true;
 }
 
 void upstream_load(struct upstream *u, uint64_t endpoint, str model)

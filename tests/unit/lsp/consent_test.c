@@ -110,12 +110,13 @@ static void consent_is_bound_to_every_part_of_the_setting(void **state)
     assert_true(would_ask(fresh("https://a.example:8443/v1")));
     assert_true(would_ask(fresh("http://a.example/v1")));
     static const str header[] = {{"X-To: elsewhere", 15}};
-    for (int part = 0; part < 8; part++) {
+    for (int part = 0; part < 10; part++) {
         struct settings *s = fresh("https://a.example/v1");
         struct endpoint_settings *e = &endpoint;
-        str *const parts[] = {&e->name,  &e->kind,    &e->api_key_file, &e->api_key_env,
-                              &e->proxy, &e->ca_file, &e->extra_body};
-        if (part < 7) {
+        str *const parts[] = {&e->name,        &e->kind,        &e->api_key_file,
+                              &e->api_key_env, &e->proxy,       &e->ca_file,
+                              &e->extra_body,  &e->client_cert, &e->client_key};
+        if (part < 9) {
             *parts[part] = STR("other");
         } else {
             e->headers = header;

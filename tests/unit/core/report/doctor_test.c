@@ -242,6 +242,7 @@ static void each_cause_has_its_own_remedy(void **state)
         {CAUSE_CERT_EARLY, "endpoint.cert_early", "isn't valid yet", "clock", ""},
         {CAUSE_CERT_OTHER, "endpoint.cert_other", "msg", "certificate", ""},
         {CAUSE_CA_FILE, "endpoint.ca_file", "msg", "caFile (/ca.pem)", ""},
+        {CAUSE_CLIENT_CERT, "endpoint.client_cert", "msg", "clientKey", ""},
         {CAUSE_KEY_MISSING, "endpoint.key_missing", "msg", "nothing else", ""},
         {CAUSE_KEY_EXPOSED, "endpoint.key_exposed", "others", "close", "chmod 600 '/a key'"},
         {CAUSE_KEY_REFUSED, "endpoint.key_refused", "(status 401)", "apiKeyFile /a key", ""},

@@ -235,6 +235,142 @@ static void farther_change_serves_but_isnt_cached(void **state)
     bed_end(&bed);
 }
 
+/* A document of `n` bytes before the cursor and as many behind it, a flight in between. */
+static uint64_t fly_amid(struct bed *bed, size_t n, uint64_t hash, uint64_t *rider)
+{
+    char text[4096];
+    assert_true(2 * n < sizeof text);
+    memset(text, 'a', 2 * n);
+    text[2 * n] = '\0';
+    *bed = bed_with(text);
+    bed_start(bed);
+    struct boarding b = at(bed, n);
+    struct flight_spec spec = {
+        .place = &b, .window_start = n - 1000, .window_end = n + 1000, .window_hash = hash};
+    *rider = bed->next_rider++;
+    return flights_take_off(bed->flights, &spec, *rider, bed->now_us);
+}
+
+static enum boarded board_cached(struct bed *bed, size_t cursor, uint64_t hash)
+{
+    struct boarding b = at(bed, cursor);
+    uint64_t flight = 0;
+    return flights_board_cached(bed->flights, &b, hash, bed->next_rider++, bed->now_us, &flight);
+}
+
+/* One edit, `distance` bytes from the cursor, while the flight flies and once more when it has
+ * landed: whether it is ridden then, and whether its text is found by its window. */
+static void edit_at_distance(long distance, bool serves, bool is_cached)
+{
+    struct bed bed;
+    uint64_t r;
+    uint64_t fl = fly_amid(&bed, 1500, 99, &r);
+    flights_leave(bed.flights, r, false, bed.now_us);
+    size_t cursor = 1500;
+    type(&bed, (size_t)((long)cursor + distance), "b");
+    cursor += distance < 0;
+    assert_int_equal(board(&bed, cursor, &r), serves ? BOARDED_FLYING : BOARDED_NONE);
+    flights_feed(bed.flights, fl, STR("end"), false);
+    flights_land(bed.flights, fl, true, bed.now_us);
+    assert_int_equal(board(&bed, cursor, &r), serves ? BOARDED_LANDED : BOARDED_NONE);
+    if (serves) {
+        given(&bed, r, "end");
+    }
+    assert_int_equal(board_cached(&bed, cursor, 99), is_cached ? BOARDED_CACHED : BOARDED_NONE);
+    bed_end(&bed);
+}
+
+static void near_edit_ends_it_and_a_far_one_only_the_cache(void **state)
+{
+    (void)state;
+    const long near = FLIGHT_NEAR_BYTES;
+    edit_at_distance(-near - 1, true, false); /* in the window, on both sides */
+    edit_at_distance(near + 1, true, false);
+    edit_at_distance(-900, true, false);
+    edit_at_distance(900, true, false);
+    edit_at_distance(-near + 1, false, false); /* near, on both sides */
+    edit_at_distance(near - 1, false, false);
+    edit_at_distance(-1, false, false);
+    edit_at_distance(1, false, false);
+    edit_at_distance(-1200, true, true); /* out of the window */
+    edit_at_distance(1200, true, true);
+}
+
+static void far_edit_after_landing_serves_on(void **state)
+{
+    (void)state;
+    struct bed bed;
+    uint64_t r;
+    uint64_t fl = fly_amid(&bed, 1500, 99, &r);
+    flights_feed(bed.flights, fl, STR("end"), false);
+    flights_land(bed.flights, fl, true, bed.now_us);
+    flights_leave(bed.flights, r, true, bed.now_us);
+    type(&bed, 1500 + 900, "b");
+    type(&bed, 1500 - 900, "bcd");
+    assert_int_equal(board(&bed, 1503, &r), BOARDED_LANDED);
+    given(&bed, r, "end");
+    /* What it was asked with is still what it was asked with. */
+    assert_int_equal(board_cached(&bed, 1503, 99), BOARDED_CACHED);
+    flights_leave(bed.flights, r, true, bed.now_us);
+    type(&bed, 1503 - 100, "x");
+    assert_int_equal(board(&bed, 1504, &r), BOARDED_NONE);
+    bed_end(&bed);
+}
+
+static void similar_question_boards_what_has_landed_whole(void **state)
+{
+    (void)state;
+    struct bed bed = bed_with("");
+    bed_start(&bed);
+    uint64_t flight = 0;
+    uint64_t fl = flights_take_off_keyed(bed.flights, 5, 1, bed.now_us);
+    flights_feed(bed.flights, fl, STR("it adds"), false);
+    assert_int_equal(flights_board_similar(bed.flights, 5, 2, bed.now_us, &flight), BOARDED_NONE);
+    flights_land(bed.flights, fl, true, bed.now_us);
+    assert_int_equal(flights_board_similar(bed.flights, 5, 3, bed.now_us, &flight),
+                     BOARDED_SIMILAR);
+    assert_int_equal(flight, fl);
+    given(&bed, 3, "it adds");
+    assert_int_equal(flights_board_similar(bed.flights, 6, 4, bed.now_us, &flight), BOARDED_NONE);
+    bed.now_us += SEC_TO_US(300);
+    assert_int_equal(flights_board_similar(bed.flights, 5, 5, bed.now_us, &flight), BOARDED_NONE);
+    assert_int_equal(flights_stats(bed.flights).n_boarded_similar, 1);
+    bed_end(&bed);
+}
+
+static void without_a_cache_nothing_is_kept_for_its_key(void **state)
+{
+    (void)state;
+    struct bed bed = bed_with("");
+    bed_start(&bed);
+    flights_configure(bed.flights, 0, SEC_TO_US(300));
+    uint64_t flight = 0;
+    uint64_t fl = flights_take_off_keyed(bed.flights, 5, 1, bed.now_us);
+    assert_int_equal(flights_board_keyed(bed.flights, 5, 2, bed.now_us, &flight), BOARDED_FLYING);
+    flights_feed(bed.flights, fl, STR("it adds"), false);
+    flights_land(bed.flights, fl, true, bed.now_us);
+    given(&bed, 1, "it adds");
+    given(&bed, 2, "it adds");
+    assert_int_equal(flights_board_keyed(bed.flights, 5, 3, bed.now_us, &flight), BOARDED_NONE);
+    flights_leave(bed.flights, 1, true, bed.now_us);
+    flights_leave(bed.flights, 2, true, bed.now_us);
+    assert_int_equal(flights_stats(bed.flights).n_landed, 0);
+    bed_end(&bed);
+}
+
+static void window_of_typing_is_no_similar_question(void **state)
+{
+    (void)state;
+    struct bed bed = bed_with("x = ");
+    bed_start(&bed);
+    uint64_t r, flight = 0;
+    uint64_t fl = take_off(&bed, 4, 77, &r);
+    flights_feed(bed.flights, fl, STR("1;"), false);
+    flights_land(bed.flights, fl, true, bed.now_us);
+    assert_int_equal(flights_board_similar(bed.flights, 77, 60, bed.now_us, &flight), BOARDED_NONE);
+    bed_end(&bed);
+}
+
 static void other_model_or_limits_dont_board(void **state)
 {
     (void)state;
@@ -476,6 +612,11 @@ int main(void)
         cmocka_unit_test(text_after_the_cursor_must_be_the_suffix),
         cmocka_unit_test(near_window_before_the_anchor_must_be_unchanged),
         cmocka_unit_test(farther_change_serves_but_isnt_cached),
+        cmocka_unit_test(near_edit_ends_it_and_a_far_one_only_the_cache),
+        cmocka_unit_test(far_edit_after_landing_serves_on),
+        cmocka_unit_test(similar_question_boards_what_has_landed_whole),
+        cmocka_unit_test(without_a_cache_nothing_is_kept_for_its_key),
+        cmocka_unit_test(window_of_typing_is_no_similar_question),
         cmocka_unit_test(other_model_or_limits_dont_board),
         cmocka_unit_test(popup_selection_stands_for_the_typed_word),
         cmocka_unit_test(landed_flight_is_found_by_its_window),

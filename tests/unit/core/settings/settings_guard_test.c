@@ -46,6 +46,11 @@ static void settings_guarded_keys_by_source(void **state)
         {EP("\"extraBody\": {\"x\": 1}"), "extraBody", {TAKEN, REFUSED, REFUSED, REFUSED}},
         {EP("\"proxy\": \"http://p\""), "proxy", {TAKEN, REFUSED, REFUSED, REFUSED}},
         {EP("\"caFile\": \"/ca\""), "caFile", {TAKEN, REFUSED, REFUSED, REFUSED}},
+        {EP("\"clientCert\": \"/c\""), "clientCert", {TAKEN, REFUSED, REFUSED, REFUSED}},
+        {EP("\"clientKey\": \"/k\""), "clientKey", {REFUSED, REFUSED, REFUSED, REFUSED}},
+        {EP("\"proxy\": \"socks5h://u:p@p:1\""), "proxy", {TAKEN, REFUSED, REFUSED, REFUSED}},
+        {EP("\"proxy\": \"p:3128\""), "proxy", {TAKEN, REFUSED, REFUSED, REFUSED}},
+        {EP("\"proxy\": \"ftp://p\""), "proxy", {REFUSED, REFUSED, REFUSED, REFUSED}},
         {EP("\"proxy\": \"\", \"headers\": {}"), "", {TAKEN, TAKEN, TAKEN, REFUSED}},
         {EP("\"models\": [\"m\"]"), "", {TAKEN, TAKEN, TAKEN, REFUSED}},
         {"{\"models\": {\"inline\": [\"a/b\"]}}", "", {TAKEN, TAKEN, TAKEN, REFUSED}},
@@ -97,7 +102,8 @@ static void settings_endpoint_members_are_left_out(void **state)
     static const char json[] =
         EP("\"apiKeyFile\": \"/k\", \"apiKeyEnv\": \"K\", \"apiKeyCommand\": "
            "[\"c\"], \"headers\": {\"A\": \"b\"}, \"proxy\": \"http://p\", "
-           "\"caFile\": \"/ca\", \"extraBody\": {\"x\": 1}");
+           "\"caFile\": \"/ca\", \"clientCert\": \"/c\", \"clientKey\": \"/k\", "
+           "\"extraBody\": {\"x\": 1}");
     for (unsigned source = SETTINGS_INIT; source <= SETTINGS_LIVE; source++) {
         struct settings *s = only((enum settings_source)source, json);
         assert_int_equal(s->n_endpoints, 1);
@@ -105,6 +111,7 @@ static void settings_endpoint_members_are_left_out(void **state)
         assert_str(e->url, "http://[::1]:1");
         assert_int_equal(e->api_key_file.len + e->api_key_env.len + e->n_api_key_command, 0);
         assert_int_equal(e->n_headers + e->proxy.len + e->ca_file.len + e->extra_body.len, 0);
+        assert_int_equal(e->client_cert.len + e->client_key.len, 0);
         assert_false(e->needs_consent);
         settings_unref(s);
     }
@@ -425,11 +432,11 @@ static void assert_same_endpoints(const struct settings *a, const struct setting
     assert_int_equal(a->n_endpoints, b->n_endpoints);
     for (size_t i = 0; i < a->n_endpoints; i++) {
         const struct endpoint_settings *x = &a->endpoints[i], *y = &b->endpoints[i];
-        const str xs[] = {x->name,        x->kind,  x->url,     x->api_key_file,
-                          x->api_key_env, x->proxy, x->ca_file, x->extra_body};
-        const str ys[] = {y->name,        y->kind,  y->url,     y->api_key_file,
-                          y->api_key_env, y->proxy, y->ca_file, y->extra_body};
-        assert_same_strs(xs, 8, ys, 8);
+        const str xs[] = {x->name,  x->kind,    x->url,        x->api_key_file, x->api_key_env,
+                          x->proxy, x->ca_file, x->extra_body, x->client_cert,  x->client_key};
+        const str ys[] = {y->name,  y->kind,    y->url,        y->api_key_file, y->api_key_env,
+                          y->proxy, y->ca_file, y->extra_body, y->client_cert,  y->client_key};
+        assert_same_strs(xs, 10, ys, 10);
         assert_same_strs(x->headers, x->n_headers, y->headers, y->n_headers);
         assert_same_strs(x->models, x->n_models, y->models, y->n_models);
         assert_same_strs(x->api_key_command, x->n_api_key_command, y->api_key_command,
@@ -455,6 +462,7 @@ static void assert_not_wider(const struct settings *a, const struct settings *b)
     assert_int_equal(b->upstream_breaker_failures, a->upstream_breaker_failures);
     assert_true(b->upstream_recovery_us == a->upstream_recovery_us);
     assert_int_equal(b->upstream_hedge, a->upstream_hedge);
+    assert_int_equal(b->upstream_warm, a->upstream_warm);
     assert_true(b->n_privacy_exclude >= a->n_privacy_exclude);
     assert_true(b->n_languages_off >= a->n_languages_off);
     assert_true(b->privacy_redact >= a->privacy_redact);

@@ -64,6 +64,7 @@ static void settings_defaults_are_those_of_the_table(void **state)
     assert_int_equal(s->upstream_breaker_failures, 5);
     assert_true(s->upstream_recovery_us == 60000000u);
     assert_false(s->upstream_hedge);
+    assert_true(s->upstream_warm);
     assert_str(s->log_file, "");
     assert_str(s->log_level, "warn");
     settings_unref(s);
@@ -94,7 +95,7 @@ static const char full_file[] =
     "\"residency\": {\"maxLoadedModels\": \"auto\", \"modelTtl\": \"10m\", \"preloadEnabled\": "
     "true,"
     "  \"persistentModels\": [], \"vramBudgetMb\": \"auto\"},"
-    "\"dedup\": {\"similarityThreshold\": 0.85, \"adaptive\": true},"
+    "\"dedup\": {\"similarityThreshold\": 0.9, \"adaptive\": false},"
     "\"cache\": {\"entries\": 7, \"ttl\": 1500, \"disk\": true, \"diskMaxMb\": 256, \"shared\": "
     "\"\"},"
     "\"upstream\": {\"maxConnections\": 10, \"retries\": 3, \"breakerFailures\": 5,"
@@ -128,6 +129,8 @@ static void settings_read_every_documented_key(void **state)
     assert_str(s->models_chat[0], "work/coder-7b");
     assert_true(s->inline_manual_only);
     assert_int_equal(s->inline_budget_ms, 1000);
+    assert_true(s->similarity_threshold == 0.9);
+    assert_false(s->similarity_adaptive);
     assert_int_equal(s->inline_max_tokens, 64);
     assert_int_equal(s->inline_multiline, MULTILINE_NEVER);
     assert_int_equal(s->completion_enabled, TOGGLE_OFF);
@@ -147,15 +150,16 @@ static void settings_read_every_documented_key(void **state)
 static void settings_upstream_fills_its_fields(void **state)
 {
     (void)state;
-    struct settings *s =
-        only(SETTINGS_USER_FILE,
-             "{\"upstream\": {\"maxConnections\": 3, \"retries\": 0,"
-             "\"breakerFailures\": 9, \"breakerRecovery\": \"2m\", \"hedge\": true}}");
+    struct settings *s = only(
+        SETTINGS_USER_FILE,
+        "{\"upstream\": {\"maxConnections\": 3, \"retries\": 0,"
+        "\"breakerFailures\": 9, \"breakerRecovery\": \"2m\", \"hedge\": true, \"warm\": false}}");
     assert_int_equal(s->upstream_connections, 3);
     assert_int_equal(s->upstream_retries, 0);
     assert_int_equal(s->upstream_breaker_failures, 9);
     assert_true(s->upstream_recovery_us == 120000000u);
     assert_true(s->upstream_hedge);
+    assert_false(s->upstream_warm);
     settings_unref(s);
 }
 
