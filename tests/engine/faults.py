@@ -58,8 +58,8 @@ class Faults:
         self.process, self.control = None, None
 
     def __enter__(self):
-        self.process = subprocess.Popen([build(), "--kind", self.kind, "--port", str(self.port), "--seed", str(self.seed)],
-                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        command = [build(), "--kind", self.kind, "--port", str(self.port), "--seed", str(self.seed)]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         line = self.process.stdout.readline().decode()
         print(line, end="")
         self.port = int(line.split()[2])

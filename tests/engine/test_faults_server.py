@@ -2,12 +2,14 @@
 import http.client
 import json
 import socket
+import sys
 import time
 
 import pytest
 
 from faults import Faults
 
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the fault server is built on epoll")
 ASK = json.dumps({"prompt": "int x = ", "input_prefix": "int x = ", "input_suffix": "", "stream": True}).encode()
 
 

@@ -42,8 +42,8 @@ class Patient:
         key = home / "work.key"
         key.write_text(CANARY)
         key.chmod(0o600)
-        config({"endpoints": [{"name": "sim", "kind": kind, "url": url or faults.url + ("/v1" if kind == "openai" else ""), "apiKeyFile": str(key),
-                               **(endpoint or {})}],
+        url = url or faults.url + ("/v1" if kind == "openai" else "")
+        config({"endpoints": [{"name": "sim", "kind": kind, "url": url, "apiKeyFile": str(key), **(endpoint or {})}],
                 "models": {"inline": [f"sim/{model}"], "chat": [f"sim/{model}"]}, "cache": {"disk": False},
                 "upstream": upstream or {}})
         self.log = home / "log.txt"

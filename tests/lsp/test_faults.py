@@ -3,6 +3,7 @@ somebody types, and while an action runs. What must hold each time stands in fau
 import gzip
 import json
 import re
+import sys
 import time
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from client import SLOWNESS
 from faulty import CANARY, FENCED, LINE, TEXT, Patient, faults_for
 
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the fault server is built on epoll")
 SILENT, WHOLE, EITHER = "silent", "whole", "either"
 LOADING = json.dumps({"error": {"message": "Loading model", "type": "unavailable_error", "code": 503}})
 
@@ -57,7 +59,8 @@ JSONS = {
     "is an array": b'[1,,2]',
 }
 TEXTS = {
-    "bytes that are no UTF-8": b'{"content":"a\xff\xfe","stop":false}', "overlong": b'{"content":"\xc0\xaf","stop":false}',
+    "bytes that are no UTF-8": b'{"content":"a\xff\xfe","stop":false}',
+    "overlong": b'{"content":"\xc0\xaf","stop":false}',
     "a lone surrogate": b'{"content":"\\ud800","stop":false}', "a BOM": b'\xef\xbb\xbf{"content":"a","stop":false}',
     "U+FFFE": b'{"content":"\\ufffe","stop":false}',
 }
@@ -67,8 +70,9 @@ ROWS = {
     "stalled before the first byte": Row(SILENT, None, {"cut": 0, "how": "stall"}, hangs=True, asks=1),
     "stalled in the headers": Row(SILENT, None, {"cut": 40, "how": "stall"}, hangs=True, asks=1),
     "stalled mid-token": Row(SILENT, None, {"cut": 30, "cut_body": 1, "how": "stall"}, hangs=True, asks=1),
-    # libcurl itself asks once more where a connection that was kept had died; then the endpoint is down, and looked at
-    "RST before the first byte": Row(SILENT, r"closed|reset|connection", {"cut": 0, "how": "rst"}, most=6, most_action=5),
+    # libcurl itself asks once more where a connection that was kept had died; then the endpoint is down
+    "RST before the first byte": Row(SILENT, r"closed|reset|connection", {"cut": 0, "how": "rst"}, most=6,
+                                     most_action=5),
     "FIN before the first byte": Row(SILENT, r"closed|connection", {"cut": 0, "how": "fin"}, most=6, most_action=5),
     "RST in the headers": Row(SILENT, r"closed|connection", {"cut": 50, "how": "rst"}),
     "FIN in the headers": Row(SILENT, r"closed|connection|HTTP", {"cut": 50, "how": "fin"}),

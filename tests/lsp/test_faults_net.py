@@ -7,6 +7,7 @@ import resource
 import signal
 import socket
 import ssl
+import sys
 import threading
 import time
 
@@ -18,6 +19,7 @@ from faults import Faults, build_names
 from faulty import CANARY, FENCED, LINE, TEXT, URI, Patient
 from simulator import Simulator
 
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the fault server is built on epoll")
 MODELS = {"llamacpp": "tinycode", "ollama": "tinycode:latest", "openai": "qwen2.5-coder"}
 FIXTURES = pathlib.Path(__file__).resolve().parents[1] / "unit/providers/fixtures"
 
@@ -156,8 +158,8 @@ def test_no_descriptor_left(patient):
 # -- names --
 
 @pytest.mark.parametrize("name, state, said", [
-    ("gone.local", "down", "unknown"), ("broken.local", "down", "unknown"), ("wrong.local", "blocked", "out of this network"),
-    ("hang.local", "probing", "")])
+    ("gone.local", "down", "unknown"), ("broken.local", "down", "unknown"),
+    ("wrong.local", "blocked", "out of this network"), ("hang.local", "probing", "")])
 def test_names_that_fail(home, config, start, name, state, said, env):
     with Faults(text=TEXT) as server:
         def with_names(**more):
@@ -229,13 +231,20 @@ def test_authority_of_the_settings_is_accepted(home, config, start, authority): 
         p.check_secrets()
 
 
-def test_server_that_wants_a_certificate_of_ours(home, config, start, authority):  # noqa: F811
-    """The settings know none: it can't be reached, and nothing is sent without."""
+@pytest.mark.parametrize("has_one", [False, True])
+def test_server_that_wants_a_certificate_of_ours(home, config, start, authority, has_one):  # noqa: F811
+    """Without one it can't be reached, and nothing is sent."""
+    more = {"caFile": str(authority.ca)}
+    if has_one:
+        more["clientCert"], more["clientKey"] = (str(path) for path in authority.signed("somebody"))
     with secure(authority.signed("localhost"), client_ca=authority.ca) as sim:
-        p = Patient(home, config, start, None, url=sim.url, endpoint={"caFile": str(authority.ca)}, warm=False)
-        p.until(lambda: p.state() in ("down", "blocked"), 10, "down")
-        assert p.ask_typed()[0] is None
-        assert not sim.log
+        p = Patient(home, config, start, None, url=sim.url, endpoint=more, warm=False)
+        if has_one:
+            truth_comes(p)
+        else:
+            p.until(lambda: p.state() in ("down", "blocked"), 10, "down")
+            assert p.ask_typed()[0] is None
+            assert not sim.log
         p.check_replies()
         p.check_secrets()
 
@@ -287,17 +296,19 @@ def test_redirected_probe_reaches_nobody(home, config, start):
 
 # -- answers of somebody else --
 
+PACES = [{}, {"token_us": 200}, {"slice": 50}, {"delay_ms": 1}, {"close": 1}, {"http10": 1}]
+
+
 def test_answers_are_never_mixed_up(patient):
     """Each request has a word of its own, and its answer says it; half of them are cancelled in all states."""
     with Faults(echo=1) as server:
         p = patient(server, warm=False)
         p.until(lambda: p.state() == "ready", 10, "ready")
-        rng, n_answered, server_random = random.Random(server.seed), 0, server.seed
-        print("seed", server_random)
+        rng, n_answered = random.Random(server.seed), 0
         waiting = []
         for i in range(3000):
             if i % 500 == 0:
-                server.plan(**rng.choice([{}, {"token_us": 200}, {"slice": 50}, {"delay_ms": 1}, {"close": 1}, {"http10": 1}]))
+                server.plan(**rng.choice(PACES))
             word = f"nonce{i:06d}"
             text = f"int f(void)\n{{\n    int {word} = \n}}\n"
             p.version += 1

@@ -55,7 +55,7 @@ class Chaos:
         self.server, self.n, self.fault, self.is_garbled, self.is_stopped = self.patient.server, 0, "none", False, False
         self.versions = {uri: 1 for uri in DOCUMENTS}
         self.asked, self.actions = {}, {}  # request -> (uri, word)
-        self.counts = {"faults": 0, "edits": 0, "suggestions": 0, "actions": 0, "cancelled": 0, "texts": 0, "edits made": 0}
+        self.counts = dict.fromkeys(("faults", "edits", "suggestions", "actions", "cancelled", "texts", "edits made"), 0)
         for uri in DOCUMENTS:
             self.server.open(uri, self.text("nonce0"))
 
@@ -233,8 +233,9 @@ class Chaos:
         if CANARY[:12] in log:
             self.problems.append("the key stands in the log")
         print(", ".join(f"{v} {k}" for k, v in self.counts.items()))
-        print(f"own turn {turns[0]:.1f} ms, p99 {turns[1]:.1f}, p99.9 {turns[2]:.1f}, longest {worst:.1f} ({self.slowest}); KiB {base[1]} -> {spare[1]}, descriptors {base[0]} -> "
-              f"{spare[0]}, {len(notices)} notices, log {len(log) // 1024} KiB")
+        print(f"own turn {turns[0]:.1f} ms, p99 {turns[1]:.1f}, p99.9 {turns[2]:.1f}, longest {worst:.1f} ({self.slowest})")
+        print(f"KiB {base[1]} -> {spare[1]}, descriptors {base[0]} -> {spare[0]}, {len(notices)} notices, "
+              f"log {len(log) // 1024} KiB")
         print("upstream:", {k: stats["upstream"][k] for k in ("exchanges", "failed", "cancelled", "retries", "refused",
                                                               "breakerOpened", "late", "active")})
 

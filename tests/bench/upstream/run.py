@@ -60,15 +60,16 @@ def beside_libcurl(reach):
             f = measured(reach, "one", n, server.port)
             if f:
                 ours, plain = f["ours_us"], f["plain_us"]
-                row(f"{label}, one connection: median", f"{ours} us", f"{plain} us", "<= 1.15x of libcurl easy",
-                    ours <= 1.15 * plain)
+                row(f"{label}, one connection: median", f"{ours} us", f"{plain} us",
+                    "<= 1.15x of libcurl easy", ours <= 1.15 * plain)
                 row("  99th percentile", f"{f['ours_p99_us']} us", f"{f['plain_p99_us']} us")
     with contextlib.ExitStack() as stack:
         servers = [stack.enter_context(Faults(stamps=50, token_ms=20, seed=SEED)) for _ in range(10)]
         f = measured(reach, "many", 5, *[s.port for s in servers])
         if f:
             added = f["ours_p99_us"] - f["plain_p99_us"]
-            row("10 servers x 10 streams at once: age of a token, median", f"{f['ours_p50_us']} us", f"{f['plain_p50_us']} us")
+            row("10 servers x 10 streams at once: age of a token, median", f"{f['ours_p50_us']} us",
+                f"{f['plain_p50_us']} us")
             row("  99th percentile", f"{f['ours_p99_us']} us", f"{f['plain_p99_us']} us", "<= libcurl multi + 1000 us",
                 added <= 1000)
 
@@ -100,7 +101,8 @@ class Editor:
         self.server.initialize(params)
         self.server.wait(lambda: True)
         end = time.monotonic() + 10
-        while not all(e["state"] == "ready" for e in self.server.result("crucible/stats")["endpoints"] if e["kind"] == "llamacpp"):
+        while not all(e["state"] == "ready" for e in self.server.result("crucible/stats")["endpoints"]
+                      if e["kind"] == "llamacpp"):
             if time.monotonic() > end:
                 sys.exit("run.py: the servers aren't ready")
             time.sleep(0.05)
@@ -186,8 +188,8 @@ def with_faults(binary, folder, label, mixes, clean):
             row(f"{label}: {kind} answered in time", f"{in_time} of {n}", "", "all", in_time == n)
             rate, whole = with_text / n, (with_text + midway) / n
             is_goal = any(mixes) and not all(mixes) and kind == "actions"
-            row("  with text", f"{rate:.1%}", f"{whole:.1%} with those cut midway", ">= 99 %, cut ones apart" if is_goal else "",
-                whole >= 0.99 if is_goal else None)
+            row("  with text", f"{rate:.1%}", f"{whole:.1%} with those cut midway",
+                ">= 99 %, cut ones apart" if is_goal else "", whole >= 0.99 if is_goal else None)
             row("  longest", f"{longest:.0f} ms")
             most = 1.10 if kind == "suggestions" else 1.20
             if clean.get(kind):
@@ -197,8 +199,8 @@ def with_faults(binary, folder, label, mixes, clean):
                 clean[kind] = load
                 row("  requests to the servers", f"{load}")
         stats = editor.server.result("crucible/stats")
-        row("  failed over / retried / breaker opened",
-            f"{stats['engine'].get('failedOver', '-')} / {stats['upstream']['retries']} / {stats['upstream']['breakerOpened']}")
+        counts = stats["engine"].get("failedOver", "-"), stats["upstream"]["retries"], stats["upstream"]["breakerOpened"]
+        row("  failed over / retried / breaker opened", " / ".join(map(str, counts)))
         editor.close()
 
 
