@@ -14,7 +14,7 @@ import time
 import pytest
 
 from authority import authority  # noqa: F401  a fixture
-from client import SLOWNESS, items_of
+from client import IS_SANITIZED, SLOWNESS, items_of
 from faults import Faults, build_names
 from faulty import CANARY, FENCED, LINE, TEXT, URI, Patient
 from simulator import Simulator
@@ -157,6 +157,10 @@ def test_no_descriptor_left(patient):
 
 # -- names --
 
+preloads = pytest.mark.skipif(IS_SANITIZED, reason="a sanitizer's runtime wants to be loaded first")
+
+
+@preloads
 @pytest.mark.parametrize("name, state, said", [
     ("gone.local", "down", "unknown"), ("broken.local", "down", "unknown"),
     ("wrong.local", "blocked", "out of this network"), ("hang.local", "probing", "")])
@@ -181,6 +185,7 @@ def test_names_that_fail(home, config, start, name, state, said, env):
             assert time.monotonic() - started < 5 * SLOWNESS
 
 
+@preloads
 def test_name_that_works(home, config, start):
     with Faults(text=TEXT) as server:
         p = Patient(home, config, lambda **more: start(env={"LD_PRELOAD": str(build_names())}, **more), server,
