@@ -380,8 +380,12 @@ static void render_name(const struct template_family *f, str name, struct buf *o
     buf_release(&line);
 }
 
-/* Name of the language by the file name's extension; the extension itself where it isn't known. */
-static str language_of(str file_name)
+void template_append_name(str file_name, struct buf *out)
+{
+    render_name(NULL, file_name, out);
+}
+
+str template_language(str file_name)
 {
     static const char *const NAMES[][2] = {
         {"c", "C"},           {"h", "C"},
@@ -434,7 +438,7 @@ void template_render(const struct template_family *f, str prefix, str suffix, st
             break;
         default:
             ASSERT(*p == 'L');
-            render_name(f, language_of(file_name), out);
+            render_name(f, template_language(file_name), out);
         }
     }
 }
