@@ -99,6 +99,7 @@ struct leg {
     bool is_kept; /* landed whole it goes to the store, by `key` */
     struct store_key key;
     unsigned max_lines; /* lines with something on them that are enough; 0: the trimmer knows */
+    struct hole *hole;  /* what a model says that fills by chat goes through it first; else NULL */
     struct trim *trim;
     struct buf clean; /* all clean text so far */
     uint64_t began_us;

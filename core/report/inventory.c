@@ -83,6 +83,9 @@ void inventory_abilities(const struct model_info *m, struct buf *out)
             has_any = true;
         }
     }
+    if (has_any && !words[0].is_so) {
+        buf_append(out, STR(", can't fill"));
+    }
 }
 
 void inventory_count(uint64_t n, struct buf *out)
@@ -188,6 +191,7 @@ static void write_role(const struct upstream *u, const struct settings *s, enum 
     json_key_str(w, STR("endpoint"), e != NULL ? e->name : STR(""));
     json_key_str(w, STR("model"), m != NULL ? m->id : STR(""));
     json_key_bool(w, STR("remote"), r.is_remote);
+    json_key_bool(w, STR("byChat"), r.fills_by_chat);
     json_key_bool(w, STR("needsLoad"), r.needs_load);
     json_key_str(w, STR("message"), str_from(r.message));
     json_end_object(w);

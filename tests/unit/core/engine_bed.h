@@ -26,6 +26,7 @@ struct scripted_exchange {
     bool is_scout, is_open, was_cancelled;
     char prompt[4096]; /* prefix|suffix, or system|message of a chat */
     double temperature;
+    enum generate_shape shape;
     size_t n_stops;
     unsigned max_tokens;
 };
@@ -64,6 +65,7 @@ uint64_t exchange_start(struct upstream *u, const struct exchange_spec *spec,
                                     .is_scout = spec->endpoint == 2,
                                     .endpoint = spec->endpoint,
                                     .temperature = spec->generate.temperature,
+                                    .shape = spec->generate.shape,
                                     .n_stops = spec->generate.n_stops,
                                     .max_tokens = spec->generate.max_tokens};
     if (x->is_scout) {
