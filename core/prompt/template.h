@@ -19,6 +19,9 @@ struct template_family {
 /* The family of a model, NULL where none is known to fill in the middle. A family's own name
  * always finds it. */
 const struct template_family *template_find(str model_name);
+/* Whether a model with these tokens around a hole, a line each, reads the family's template as it
+ * is meant: all that the template spells are among them. */
+bool template_is_proven(const struct template_family *f, str tokens);
 /* Appends the rendered prompt. */
 void template_render(const struct template_family *f, str prefix, str suffix, str file_name,
                      struct buf *out);

@@ -307,6 +307,17 @@ def test_mistral_key_of_codestral_alone_is_pointed_to_its_host(simulator, serve)
     assert "https://codestral.mistral.ai" in text_of_stats(server)
 
 
+# -- tokenizers --
+@pytest.mark.parametrize("kind", ("vllm", "llamacpp"))
+def test_name_of_a_family_isnt_believed_against_the_tokenizer(simulator, serve, place, kind):
+    sim = simulator(kind, fim=False)
+    server = serve(sim, settings={"models": {"inline": ["it"]}})
+    _, *where = place(server)
+    assert server.inline(*where) == [] and sim.generations == []
+    assert "can't fill in the middle" in text_of_stats(server)
+    assert len([e for e in sim.log if e["path"] == "/tokenize"]) == 1
+
+
 # -- Anthropic --
 def test_anthropic_is_not_asked_about_holes_unless_its_model_is_named(simulator, serve, place):
     sim = simulator("anthropic")

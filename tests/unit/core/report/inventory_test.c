@@ -105,6 +105,10 @@ static void abilities_are_listed(void **state)
     m.name = STR("qwen2.5-coder"); /* we know how it wants a hole written */
     inventory_abilities(&m, &out);
     assert_string_equal(buf_cstr(&out), "fills, chat, raw");
+    buf_clear(&out);
+    m.tokens_told = true; /* and its tokenizer doesn't know it */
+    inventory_abilities(&m, &out);
+    assert_string_equal(buf_cstr(&out), "chat, raw, can't fill");
     buf_release(&out);
 }
 
