@@ -85,7 +85,7 @@ static void put_text(struct models *m, str text, unsigned indent)
 #define PARAMS_CELLS  6u
 #define SIZE_CELLS    7u
 #define CONTEXT_CELLS 7u
-#define DOES_CELLS    21u /* "chat, raw, can't fill" */
+#define DOES_CELLS    16u /* "fills, chat, raw" */
 #define MODEL_INDENT  4u
 #define MODEL_MIN     16u
 

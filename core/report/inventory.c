@@ -70,21 +70,22 @@ const char *inventory_model_state(const struct endpoint *e, const struct model_i
 
 void inventory_abilities(const struct model_info *m, struct buf *out)
 {
+    bool fills = leg_can_fill(m);
+    bool chats = (m->abilities & MODEL_CHAT) != 0;
+    bool is_raw = (m->abilities & MODEL_RAW) != 0 && (fills || !chats); /* else of no use to us */
     const struct {
         bool is_so;
         const char *word;
-    } words[] = {{leg_can_fill(m), "fills"},
-                 {(m->abilities & MODEL_CHAT) != 0, "chat"},
-                 {(m->abilities & MODEL_RAW) != 0, "raw"}};
+    } words[] = {{fills, "fills"},
+                 {chats, "chat"},
+                 {is_raw, "raw"},
+                 {!fills && (chats || is_raw), "can't fill"}};
     bool has_any = false;
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
         if (words[i].is_so) {
             buf_appendf(out, "%s%s", has_any ? ", " : "", words[i].word);
             has_any = true;
         }
-    }
-    if (has_any && !words[0].is_so) {
-        buf_append(out, STR(", can't fill"));
     }
 }
 
