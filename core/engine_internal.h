@@ -113,6 +113,7 @@ struct leg {
     uint64_t document;  /* of typing; 0: none */
     uint64_t pace;      /* key of what is known of how long such legs take */
     unsigned max_lines; /* lines with something on them that are enough; 0: the trimmer knows */
+    struct hole *hole;  /* what a model says that fills by chat goes through it first; else NULL */
     struct trim *trim;
     struct buf clean; /* all clean text so far */
     uint64_t began_us;

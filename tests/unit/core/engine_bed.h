@@ -28,10 +28,10 @@ struct scripted_exchange {
     bool is_scout, is_open, was_cancelled;
     char prompt[4096]; /* prefix|suffix, or system|message of a chat */
     double temperature;
+    enum generate_shape shape;
     size_t n_stops;
     unsigned max_tokens;
     int slot;
-    enum generate_shape shape;
     char model[64];
 };
 
