@@ -540,7 +540,8 @@ static void texts_continued_before_somebody_asks_are_asked_for_once(void **state
     struct bed bed;
     struct heard h;
     start(&bed, on);
-    write(&bed, "x = \n\nint y;\n");
+    write(&bed, "x =\n\nint y;\n");
+    type(&bed, 3, " "); /* nobody is asked about what was pasted */
     ask(&bed, &h, 4);
     say("one();\nsecond();\nt");
     type(&bed, 4, "one();");
