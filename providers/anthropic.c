@@ -1,4 +1,4 @@
-/* anthropic.c - Anthropic's messages: chat alone.
+/* anthropic.c - Anthropic's messages: chat alone, which also fills holes where a list names the model.
  *
  * Why      Its key goes in a header of its own, a version of the API along with it, and its streams
  *          are named events without an end mark.
