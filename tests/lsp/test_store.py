@@ -38,7 +38,7 @@ def test_answer_survives_a_restart(served, start, sim, document):
     server.stop()
     asked = len(sim.generations)
     again = start()
-    assert sim.wait(lambda: is_ready(again), 10 * SLOWNESS)
+    assert sim.wait(lambda: is_ready(again) and store(again)["state"] == "open", 10 * SLOWNESS)
     again.open(uri, text)
     assert ask(again, uri, line, character) == first
     assert len(sim.generations) == asked
@@ -49,7 +49,7 @@ def test_two_editors_share_what_they_know(served, start, sim, document):
     uri, text, line, character = document("    return ", "count;")
     one = served()
     two = start()
-    assert sim.wait(lambda: is_ready(two), 10 * SLOWNESS)
+    assert sim.wait(lambda: is_ready(two) and store(two)["state"] == "open", 10 * SLOWNESS)
     for server in (one, two):
         server.open(uri, text)
     first = ask(one, uri, line, character)
