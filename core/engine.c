@@ -318,7 +318,9 @@ bool engine_board(struct engine *e, struct asked *a, const struct open_document 
     a->boarded = boarded;
     a->state = ASKED_RIDING;
     a->source = source;
-    (void)snprintf(a->model_name, sizeof(a->model_name), "%s", name);
+    str author = flights_author(e->flights, a->flight);
+    (void)snprintf(a->model_name, sizeof(a->model_name), STR_FMT,
+                   STR_ARG(author.len > 0 ? author : str_from(name)));
     trace_why(&e->trace, a->trace, "boarded flight %llu%s", (unsigned long long)a->flight,
               boarded == BOARDED_LANDED ? ", landed" : "");
     lane_on_boarded(e, a);
@@ -538,6 +540,7 @@ static void on_timer(void *user)
             consider(e, a, now_us);
         }
     }
+    hedging_tick(e, now_us);
     ahead_tick(e, now_us);
     lessons_tick(e, now_us);
     flights_tick(e->flights, now_us);
@@ -557,6 +560,8 @@ void engine_arm(struct engine *e)
     at_us = e->ahead.due_us < at_us ? e->ahead.due_us : at_us;
     uint64_t lane_us = lanes_next_us(e);
     at_us = lane_us < at_us ? lane_us : at_us;
+    uint64_t hedge_us = hedging_next_us(e);
+    at_us = hedge_us < at_us ? hedge_us : at_us;
     uint64_t lesson_us = lessons_next_us(e);
     loop_timer_set(e->timer, lesson_us < at_us ? lesson_us : at_us);
 }
@@ -796,6 +801,7 @@ static void notify(struct engine *e)
 void engine_on_upstream(struct engine *e)
 {
     supply_warm_up(e);
+    hedging_on_upstream(e);
     struct asked *a, *next;
     HASH_ITER(hh, e->asked, a, next)
     {

@@ -165,6 +165,7 @@ struct engine_stats {
     uint64_t n_from_model, n_from_predictor, n_suppressed;
     uint64_t n_after_undo, n_after_paste, n_withheld; /* of the suppressed; withheld: no model */
     uint64_t n_failed_over; /* questions that a second endpoint was asked after the first failed */
+    uint64_t n_hedged, n_hedged_won; /* calls that a second endpoint got as well; it was first */
     uint64_t n_accepted, n_accepted_bytes, n_shown_bytes;
     uint64_t n_fates[N_FATES];        /* of what was shown, as far as known */
     uint64_t n_seen;                  /* answers that the editor said it shows */

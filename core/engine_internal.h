@@ -1,9 +1,9 @@
 /* engine_internal.h - what the files of the engine share: engine.c asks and answers, leg.c flies,
  * scout.c asks the predictor first, place.c looks at the place, lesson.c lets the predictor learn,
- * supply.c sends for models, rhythm.c and ahead.c decide when a model is asked, feedback.c whether
- * it is worth it, lane.c has exchanges wait for a place, update.c has what comes after an answer,
- * converse.c the questions that a person asks, recall.c and reuse.c find what was answered in
- * another run and to similar ones. */
+ * supply.c sends for models, rhythm.c and ahead.c decide when a model is asked (hedging.c: a second
+ * one), feedback.c whether it is worth it, lane.c has exchanges wait for a place, update.c has what
+ * comes after an answer, converse.c the questions that a person asks, recall.c and reuse.c find
+ * what was answered in another run and to similar ones. */
 #ifndef CRUCIBLE_ENGINE_INTERNAL_H
 #define CRUCIBLE_ENGINE_INTERNAL_H
 
@@ -18,6 +18,7 @@
 #include "core/request/store.h"
 #include "core/request/threshold.h"
 #include "core/request/unit.h"
+#include "core/upstream/hedge.h"
 
 /* The predictor's word alone, without asking a model: as good as or better than a small model's.
  * And its word where no model can come. tests/eval measures what the numbers mean: of answers with
@@ -117,6 +118,12 @@ struct leg {
     uint64_t began_us;
     bool has_begun; /* to answer */
     char name[128]; /* "endpoint/model" */
+    enum unit unit; /* what its place calls for */
+    /* hedging.c */
+    bool is_twin;      /* its flight's second one */
+    bool is_hedged;    /* its flight has had two */
+    bool has_no_other; /* no other endpoint can be asked, as far as is known */
+    uint64_t late_us;  /* what 95 of 100 such calls take to begin; 0: unknown, or no keystroke's */
     UT_hash_handle hh;
 };
 
@@ -210,6 +217,7 @@ struct engine {
     struct ahead ahead;
     struct feedback feedback;
     struct lanes lanes;
+    struct hedge hedge;
     struct trace trace;
     struct engine_stats stats;
     bool was_busy;
@@ -356,6 +364,20 @@ bool lane_abort(struct engine *e, uint64_t flight);
 void lane_on_boarded(struct engine *e, const struct asked *a);
 uint64_t lanes_next_us(const struct engine *e);
 void lanes_tick(struct engine *e, uint64_t now_us);
+
+/* -- hedging.c -- */
+/* The leg is about to begin, of what `a` asks; a flight's second one is its twin. */
+void hedging_plan(struct engine *e, struct leg *leg, const struct asked *a,
+                  const struct generate *generate);
+/* Its first text has come: it goes on, and the flight's other one is cancelled. */
+void hedging_on_first(struct engine *e, struct leg *leg);
+/* It is over (error NULL: by itself); true where the flight goes on with the other one. */
+bool hedging_on_end(struct engine *e, const struct leg *leg, const struct error *error);
+/* Others may be there now. */
+void hedging_on_upstream(struct engine *e);
+uint64_t hedging_next_us(const struct engine *e);
+void hedging_tick(struct engine *e, uint64_t now_us);
+
 /* -- recall.c -- */
 struct prompt_window;
 struct store_key recall_key_of_fill(const struct engine *e, const struct asked *a,
@@ -397,6 +419,12 @@ bool leg_start(struct engine *e, struct asked *a, const struct open_document *do
  * document being its selection. False where it can't be. */
 bool leg_continue(struct engine *e, const struct asked *a, const struct open_document *doc,
                   const struct route *r, const struct prompt_window *w, uint64_t flight);
+/* Has the text of a flight that nothing has come for yet written by a second model, too, the
+ * question being aboard. False where it can't be. */
+bool leg_start_twin(struct engine *e, const struct leg *first, const struct asked *rider,
+                    const struct route *r);
+/* Closes its exchange, and forgets it. */
+void leg_cancel(struct engine *e, struct leg *leg);
 /* The same for a chat: takes off by `key`, and sends what is said. False where it may not be sent;
  * *why says so then. */
 bool leg_start_chat(struct engine *e, struct asked *a, const struct route *r, uint64_t key,

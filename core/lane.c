@@ -11,8 +11,9 @@
  *       A server that says how many slots it has is given as many exchanges at a time; of others
  *       on this machine or near it that is learned, and a remote service takes a few. In slots a
  *       document's typing stays in the one that holds its prompt.
- * Rules Nobody is told anything from inside lane_enter, which runs inside engine_ask: what has
- *       become too late is told in lanes_tick. A text that somebody rides isn't background. */
+ * Rules A flight stands in the queue once: its second leg (hedging.c) goes at once. Nobody is told
+ * anything from inside lane_enter, which runs inside engine_ask: what has become too late is told
+ * in lanes_tick. A text that somebody rides isn't background. */
 #include <stdio.h>
 
 #include "core/base/clock.h"
@@ -98,6 +99,9 @@ static uint64_t smoothed(uint64_t old, uint64_t value)
 
 void lane_on_text(struct engine *e, const struct leg *leg)
 {
+    if (leg->is_twin) {
+        return;
+    }
     if (!leg->has_begun) {
         struct pace *p = pace_to_learn(e, leg->pace);
         p->first_us = smoothed(p->first_us, clock_now_us() - leg->began_us);
@@ -110,6 +114,9 @@ void lane_on_text(struct engine *e, const struct leg *leg)
 
 void lane_left(struct engine *e, const struct leg *leg)
 {
+    if (leg->is_twin) {
+        return;
+    }
     uint64_t now_us = clock_now_us();
     if (leg->has_begun) {
         struct pace *p = pace_to_learn(e, leg->pace);
@@ -198,6 +205,14 @@ static bool has_riders(const struct engine *e, uint64_t flight)
     return flights_riders(e->flights, flight, &rider, 1) > 0;
 }
 
+/* Other editors' programs pin to slots of the same server: each begins to count at another one. */
+static int slot_at(const struct engine *e, uint64_t endpoint, int slot)
+{
+    unsigned n = queue_places(e->lanes.queue, endpoint);
+    uint64_t first = hash_str(STR("first slot")); /* differs from process to process */
+    return (int)((first + (unsigned)slot) % n);
+}
+
 static void start(struct engine *e, const struct queue_order *order)
 {
     struct waiting *w = unlink_waiting(e, order->id);
@@ -210,7 +225,7 @@ static void start(struct engine *e, const struct queue_order *order)
         return;
     }
     if (order->slot >= 0 && !e->options.off.pin) {
-        w->spec.generate.slot = order->slot;
+        w->spec.generate.slot = slot_at(e, w->leg->endpoint, order->slot);
     }
     if (order->waited_us >= NOTICED_US) {
         char why[TRACE_WHY_BYTES];

@@ -265,6 +265,12 @@ static void leg_free(struct engine *e, struct leg *leg)
     leg_discard(leg);
 }
 
+void leg_cancel(struct engine *e, struct leg *leg)
+{
+    exchange_cancel(e->options.upstream, leg->exchange);
+    leg_free(e, leg);
+}
+
 static struct leg *leg_find(struct engine *e, uint64_t exchange)
 {
     struct leg *leg;
@@ -326,6 +332,9 @@ static void on_text(uint64_t exchange, str utf8, void *user)
         rhythm_on_first(e, e->byte_us - leg->began_us);
     }
     lane_on_text(e, leg);
+    if (!leg->has_begun) {
+        hedging_on_first(e, leg);
+    }
     leg->has_begun = true;
     size_t n_before = leg->clean.len;
     trim_feed(leg->trim, utf8, &leg->clean);
@@ -344,6 +353,7 @@ static void on_text(uint64_t exchange, str utf8, void *user)
     engine_look(e, flight);
     e->byte_us = 0;
     engine_note_busy(e);
+    engine_arm(e);
 }
 
 static void on_done(uint64_t exchange, const struct generate_end *end, double confidence,
@@ -357,7 +367,9 @@ static void on_done(uint64_t exchange, const struct generate_end *end, double co
     }
     uint64_t now_us = clock_now_us();
     uint64_t flight = leg->flight;
-    if (error != NULL) {
+    if (hedging_on_end(e, leg, error)) {
+        leg_free(e, leg);
+    } else if (error != NULL) {
         /* Not the message: a server may quote the prompt in it. */
         log_info(LOG_FLIGHT, "flight=%llu failed: %s %d", (unsigned long long)flight,
                  err_name(error->code), error->detail);
@@ -399,7 +411,9 @@ static struct trim *make_trim(const struct engine *e, const struct asked *a,
     bool is_block = a->unit == UNIT_BLOCK || counts_lines(e, a);
     unsigned lines = is_block ? BLOCK_MAX_LINES : LINE_MAX_LINES;
     str before = document_slice(doc->text, from, a->cursor, &scratch);
-    if (a->selected.len > 0 && a->selected_start == a->cursor) { /* what a text goes on from */
+    bool goes_on = a->selected.len > 0 && a->selected_start == a->cursor;   /* from a text */
+    bool is_behind = a->selected.len == 0 && a->selected_start < a->cursor; /* what was typed */
+    if (goes_on || is_behind) {
         before = str_after_last(buf_str(&w->prefix), '\n');
     }
     struct trim_spec spec = {.line_before = before,
@@ -464,7 +478,13 @@ static void leg_begin(struct engine *e, const struct asked *a, const struct rout
     buf_init(&leg->clean, FLIGHT_MAX_TEXT_BYTES);
     memcpy(leg->name, r->name, sizeof(leg->name));
     leg->flight = flight;
-    lane_enter(e, leg, spec);
+    leg->unit = a->unit;
+    hedging_plan(e, leg, a, &spec->generate);
+    if (leg->is_twin) { /* its flight has had its turn */
+        leg_depart(e, leg, spec);
+    } else {
+        lane_enter(e, leg, spec);
+    }
 }
 
 static void ride(struct asked *a, const struct route *r, uint64_t flight)
@@ -519,6 +539,41 @@ bool leg_continue(struct engine *e, const struct asked *a, const struct open_doc
     leg_begin(e, a, r, flight, make_trim(e, a, doc, w), &spec, NULL);
     outgoing_release(&out);
     engine_note_busy(e);
+    return true;
+}
+
+bool leg_start_twin(struct engine *e, const struct leg *first, const struct asked *rider,
+                    const struct route *r)
+{
+    struct flight_place at;
+    bool is_placed = flights_place(e->flights, first->flight, &at);
+    struct open_document *doc =
+        is_placed ? documents_find(e->options.documents, at.document) : NULL;
+    if (doc == NULL) {
+        return false;
+    }
+    /* As it was asked when the flight took off, wherever the document has moved that to. */
+    struct asked a = {.id = rider->id,
+                      .kind = rider->kind,
+                      .role = rider->role,
+                      .document = at.document,
+                      .cursor = at.suffix,
+                      .selected_start = at.anchor,
+                      .unit = first->unit,
+                      .is_multiline = first->is_multiline,
+                      .settings = rider->settings};
+    buf_init(&a.selected, WINDOW_MAX_BYTES);
+    buf_append(&a.selected, at.text);
+    struct prompt_window w;
+    struct window_limits limits = leg_limits(e, &a, r);
+    prompt_window_take(&w, &a, doc, &limits, leg_model(r));
+    struct outgoing out = {.family = NULL};
+    outgoing_fill(&out, &a, r, &w, doc);
+    struct exchange_spec spec = exchange_of(&a, r, &out);
+    leg_begin(e, &a, r, first->flight, make_trim(e, &a, doc, &w), &spec, NULL);
+    outgoing_release(&out);
+    prompt_window_release(&w);
+    buf_release(&a.selected);
     return true;
 }
 
@@ -656,9 +711,7 @@ void leg_abort(uint64_t flight, void *user)
     {
         if (leg->flight == flight) {
             log_debug(LOG_FLIGHT, "flight=%llu aborted", (unsigned long long)flight);
-            exchange_cancel(e->options.upstream, leg->exchange);
-            leg_free(e, leg);
-            return;
+            leg_cancel(e, leg);
         }
     }
     (void)lane_abort(e, flight);
@@ -675,7 +728,6 @@ void legs_release(struct engine *e)
     struct leg *leg, *next;
     HASH_ITER(hh, e->legs, leg, next)
     {
-        exchange_cancel(e->options.upstream, leg->exchange);
-        leg_free(e, leg);
+        leg_cancel(e, leg);
     }
 }

@@ -220,13 +220,14 @@ void ask_cancel_document(struct session *s, const struct session_document *doc)
 
 /* -- answering -- */
 
-/* Silence; who asked by a command hears why. */
+/* Silence; who asked by a command hears why, if that wasn't said a moment ago. */
 static void answer_nothing(struct ask *a, const struct answer *answer, const struct error *error)
 {
     struct session *s = a->session;
+    str endpoint = str_sub(answer->model, 0, str_find_char(answer->model, '/', 0));
     write_list(a, a->kind, NULL, NULL, rpc_result(a->call));
     rpc_send(s->rpc);
-    if (a->is_explicit && error) {
+    if (a->is_explicit && error && notice_is_due(&s->notices, endpoint, error, clock_now_us())) {
         struct buf message;
         buf_init(&message, 2 * KIB);
         str why = error->msg[0] ? str_from(error->msg) : answer->why;

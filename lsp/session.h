@@ -17,6 +17,7 @@
 #include "core/base/map.h"
 #include "core/engine.h"
 #include "lsp/consent.h"
+#include "lsp/notice.h"
 #include "lsp/position.h"
 #include "lsp/rpc.h"
 
@@ -124,7 +125,8 @@ struct session {
     /* -- asking -- */
     struct ask *asks; /* all that wait for the engine */
     bool has_asked_inline;
-    struct later *laters; /* answers that more may come of */
+    struct later *laters;   /* answers that more may come of */
+    struct notices notices; /* failures that whoever typed was told of */
 
     /* -- actions and hovers -- */
     struct task *tasks;

@@ -83,6 +83,8 @@ static void write_engine(const struct engine *engine, struct json_writer *w)
     put_count(w, STR("ignored"), s->n_fates[FATE_IGNORED]);
     put_count(w, STR("updates"), s->n_updates);
     put_count(w, STR("failedOver"), s->n_failed_over);
+    put_count(w, STR("hedged"), s->n_hedged);
+    put_count(w, STR("hedgedWon"), s->n_hedged_won);
     put_count(w, STR("held"), s->n_held);
     put_count(w, STR("heldOff"), s->n_held_off);
     put_count(w, STR("ahead"), s->n_ahead);
