@@ -18,6 +18,8 @@
 #include "lsp/task.h"
 
 #define FRAME_US      MS_TO_US(33)
+#define LINE_FRAME_US MS_TO_US(16)  /* a line that is whole needn't wait for a letter of the next  \
+                                     */
 #define SLOW_FRAME_US MS_TO_US(150) /* of a long text, which is sent whole each time */
 #define LONG_BYTES    (8u * KIB)
 #define FILES_MAX     16u
@@ -59,7 +61,9 @@ static void on_frame(void *user)
 
 static void send_soon(struct task *t)
 {
-    uint64_t pause_us = t->answer.len > LONG_BYTES ? SLOW_FRAME_US : FRAME_US;
+    bool is_line = t->answer.len > 0 && t->answer.ptr[t->answer.len - 1] == '\n';
+    uint64_t pause_us = is_line ? LINE_FRAME_US : FRAME_US;
+    pause_us = t->answer.len > LONG_BYTES ? SLOW_FRAME_US : pause_us;
     uint64_t due_us = t->shown_us + pause_us;
     if (clock_now_us() >= due_us) {
         send_answer(t, false, STR(""));

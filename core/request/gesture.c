@@ -298,5 +298,10 @@ void gestures_accepted(struct gestures *g, uint64_t document)
 enum gesture gestures_at(const struct gestures *g, uint64_t document, size_t cursor)
 {
     const struct gesture_lane *lane = find_lane(g, document);
-    return lane && cursor >= lane->start && cursor <= lane->end ? lane->newest : GESTURE_NONE;
+    if (!lane || cursor < lane->start || cursor > lane->end) {
+        return GESTURE_NONE;
+    }
+    /* A paste leaves the cursor behind it: anywhere else, a program has written the text. */
+    bool is_written = lane->newest == GESTURE_PASTED && cursor != lane->end;
+    return is_written ? GESTURE_NONE : lane->newest;
 }

@@ -88,6 +88,7 @@ static void several_lines_or_a_long_one_are_pasted(void **state)
     assert_int_equal(put(bed, 0, 0, "int a = 1;\nint b = 2;\n"), GESTURE_PASTED);
     assert_int_equal(gestures_at(&bed->gestures, bed->doc, 22), GESTURE_PASTED);
     assert_int_equal(gestures_at(&bed->gestures, bed->doc, 23), GESTURE_NONE); /* went on */
+    assert_int_equal(gestures_at(&bed->gestures, bed->doc, 5), GESTURE_NONE);
     char line[120];
     memset(line, 'x', sizeof line - 1);
     line[sizeof line - 1] = '\0';
