@@ -6,6 +6,8 @@
 #   make fuzz          each fuzz target for FUZZ_SECONDS (60)
 #   make test-engines  with a real llama-server, where there is one (ENGINE_DIR=... MODEL=...)
 #   make bench-traffic what typing costs a model server, each mechanism off in turn (TRACES=..., ARGS=...)
+#   make bench-upstream   the way to a model server beside libcurl alone, and with faults
+#   make chaos         DURATION=30m of typing while the model server breaks every two seconds
 #   make bench | format | install | clean | help
 #
 # SANITIZE=address,undefined | thread   a build of its own (build/asan, build/tsan), tests too
@@ -56,9 +58,10 @@ BINARY := $(BUILD)/crucible-ls
 UNITS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(shell find tests/unit -name '*$(T)*_test.c'))
 FUZZERS := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 TRAFFIC := $(BUILD)/tests/bench/traffic/traffic
+REACH := $(BUILD)/tests/bench/upstream/upstream
 REPLAYS := $(FUZZERS:%=$(BUILD)/tests/fuzz/replay_%)
 
-.PHONY: all run test units fuzzers check fuzz bench bench-traffic test-engines format install clean help
+.PHONY: all run test units fuzzers check fuzz bench bench-traffic bench-upstream chaos test-engines format install clean help
 .SECONDARY:
 all: $(BINARY)
 	@:
@@ -85,6 +88,9 @@ $(BUILD)/tests/fuzz/replay_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/r
 $(BUILD)/tests/fuzz/libfuzzer_%: $(BUILD)/tests/fuzz/fuzz_%.o $(LIBRARY)
 	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(PKG_LIBS)
 
+$(REACH): $(BUILD)/tests/bench/upstream/upstream.o $(LIBRARY)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS)
+
 $(TRAFFIC): $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/bench/traffic/*.c)) $(LIBRARY)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS)
 
@@ -94,7 +100,7 @@ run:
 	@$(MAKE) --no-print-directory all
 	@$(BINARY) demo "$$DEMO"
 
-units: $(UNITS) $(if $(T),,$(REPLAYS) $(TRAFFIC) $(BINARY))
+units: $(UNITS) $(if $(T),,$(REPLAYS) $(TRAFFIC) $(REACH) $(BINARY))
 	@:
 
 test:
@@ -117,6 +123,15 @@ bench: all
 
 bench-traffic: $(TRAFFIC)
 	@tests/bench/traffic/run $(TRAFFIC) $(ARGS)
+
+bench-upstream: all $(REACH)
+	@.ci/deps build test
+	@tests/run $(BUILD) reach
+
+chaos: export DURATION ?= 30m
+chaos: all
+	@.ci/deps build test
+	@tests/run $(BUILD) chaos
 
 test-engines:
 	@.ci/deps build test

@@ -115,24 +115,6 @@ void engine_queue(struct engine *e, struct asked *a)
 
 /* -- answering -- */
 
-static void count_answer(struct engine *e, const struct asked *a, const struct answer *answer,
-                         uint64_t now_us)
-{
-    struct engine_stats *s = &e->stats;
-    if (answer->text.len == 0) {
-        s->n_empty++;
-        return;
-    }
-    s->n_shown++;
-    s->n_shown_bytes += answer->text.len;
-    s->n_from_model += a->source == ANSWER_MODEL;
-    s->n_from_predictor += a->source == ANSWER_PREDICTOR;
-    histogram_add(&s->total, answer->total_us);
-    if (e->byte_us != 0) {
-        histogram_add(&s->own, now_us - e->byte_us);
-    }
-}
-
 static const char *outcome_of(const struct asked *a, const struct answer *answer,
                               const struct error *error)
 {
@@ -150,6 +132,8 @@ void engine_finish(struct engine *e, struct asked *a, struct fit_rest given, boo
                             .n_replace = given.n_replace,
                             .source = given.text.len > 0 ? a->source : ANSWER_NONE,
                             .boarded = a->boarded,
+                            .n_read = a->n_read,
+                            .may_grow = a->may_grow,
                             .likeness = a->chat != NULL ? a->chat->likeness : 0,
                             .is_cut = is_cut,
                             .first_us = a->first_us ? a->first_us - a->asked_us : 0,
@@ -160,8 +144,11 @@ void engine_finish(struct engine *e, struct asked *a, struct fit_rest given, boo
     buf_append(&text, given.text);
     answer.text = buf_str(&text);
     const char *outcome = outcome_of(a, &answer, error);
+    bool is_same = a->kind == QUESTION_UPDATE && answer.text.len == 0; /* nothing more came */
     if (error == NULL) {
-        count_answer(e, a, &answer, now_us);
+        feedback_on_answer(e, a, &answer, now_us);
+    } else if (is_same) {
+        outcome = "";
     } else if (error->code != ERR_CANCELLED) {
         e->stats.n_failed++;
     } else if (strcmp(outcome, "superseded") == 0) {
@@ -169,7 +156,9 @@ void engine_finish(struct engine *e, struct asked *a, struct fit_rest given, boo
     } else {
         e->stats.n_cancelled++;
     }
-    trace_end(&e->trace, a->trace, outcome, now_us);
+    if (!is_same) {
+        trace_end(&e->trace, a->trace, outcome, now_us);
+    }
     const struct trace_entry *entry = trace_find(&e->trace, a->trace);
     char why[TRACE_WHY_BYTES] = "";
     if (entry != NULL) {
@@ -267,6 +256,9 @@ static void depart_anew(struct engine *e, struct asked *a, const struct open_doc
         leg_recalled(e, a, doc, r, w);
     } else if (found == STORE_MISS && must_hold(e, a)) {
         trace_why(&e->trace, a->trace, "waits for the next key");
+    } else if (found == STORE_MISS && feedback_withholds(e, a, doc)) {
+        a->state = ASKED_REFUSED;
+        engine_queue(e, a);
     } else if (found == STORE_MISS && !leg_start(e, a, doc, r, w, &key) && !stand_in(e, a)) {
         a->state = ASKED_REFUSED;
         engine_queue(e, a);
@@ -312,8 +304,8 @@ void engine_depart(struct engine *e, struct asked *a)
     prompt_window_release(&w);
 }
 
-static bool board_as(struct engine *e, struct asked *a, const struct open_document *doc,
-                     uint64_t model, enum answer_source source, const char *name)
+bool engine_board(struct engine *e, struct asked *a, const struct open_document *doc,
+                  uint64_t model, enum answer_source source, const char *name)
 {
     if (e->options.off.riding) {
         return false;
@@ -326,7 +318,9 @@ static bool board_as(struct engine *e, struct asked *a, const struct open_docume
     a->boarded = boarded;
     a->state = ASKED_RIDING;
     a->source = source;
-    (void)snprintf(a->model_name, sizeof(a->model_name), "%s", name);
+    str author = flights_author(e->flights, a->flight);
+    (void)snprintf(a->model_name, sizeof(a->model_name), STR_FMT,
+                   STR_ARG(author.len > 0 ? author : str_from(name)));
     trace_why(&e->trace, a->trace, "boarded flight %llu%s", (unsigned long long)a->flight,
               boarded == BOARDED_LANDED ? ", landed" : "");
     lane_on_boarded(e, a);
@@ -339,12 +333,12 @@ static void begin(struct engine *e, struct asked *a, const struct open_document 
 {
     struct route r = supply_find(e, a->settings, a->role, buf_str(&a->wish), a->avoid);
     bool is_ready = r.state == ROUTE_READY;
-    if (!a->is_again && is_ready && board_as(e, a, doc, leg_model(&r), ANSWER_MODEL, r.name)) {
+    if (!a->is_again && is_ready && engine_board(e, a, doc, leg_model(&r), ANSWER_MODEL, r.name)) {
         return;
     }
     if (!a->is_again && r.allows_embedded && !a->is_explicit &&
-        (board_as(e, a, doc, MODEL_SURE, ANSWER_PREDICTOR, "embedded") ||
-         (!is_ready && board_as(e, a, doc, MODEL_FAIR, ANSWER_PREDICTOR, "embedded")))) {
+        (engine_board(e, a, doc, MODEL_SURE, ANSWER_PREDICTOR, "embedded") ||
+         (!is_ready && engine_board(e, a, doc, MODEL_FAIR, ANSWER_PREDICTOR, "embedded")))) {
         return;
     }
     bool skips_scout = a->is_again && is_ready; /* something else is wanted, and a model can come */
@@ -383,6 +377,8 @@ static void consider_riding(struct engine *e, struct asked *a, uint64_t now_us)
     }
     size_t n = view.is_waiting ? 0 : due(a, &view, now_us);
     if (n > 0) {
+        a->n_read = n;
+        a->may_grow = update_may_come(a, &view, n);
         ahead_on_answer(e, a, &view, n, now_us);
         if (!e->options.off.keep) {
             flights_note_shown(e->flights, a->flight, view.text_at + n);
@@ -403,6 +399,7 @@ static void consider_riding(struct engine *e, struct asked *a, uint64_t now_us)
                   a->kind == QUESTION_INLINE ? "nothing came within 5 s"
                                              : "nothing came within the budget");
         if (!stand_in(e, a)) {
+            a->may_grow = true; /* it flies on, for whoever is still there when it comes */
             finish_silent(e, a);
         }
     } else if (view.text.len > 0 && a->sink.on_text != NULL) {
@@ -457,6 +454,8 @@ static void consider(struct engine *e, struct asked *a, uint64_t now_us)
     case ASKED_RIDING:
         if (a->kind == QUESTION_CHAT) {
             converse_consider(e, a, now_us);
+        } else if (a->kind == QUESTION_UPDATE) {
+            update_consider(e, a, now_us);
         } else {
             consider_riding(e, a, now_us);
         }
@@ -541,6 +540,7 @@ static void on_timer(void *user)
             consider(e, a, now_us);
         }
     }
+    hedging_tick(e, now_us);
     ahead_tick(e, now_us);
     lessons_tick(e, now_us);
     flights_tick(e->flights, now_us);
@@ -560,6 +560,8 @@ void engine_arm(struct engine *e)
     at_us = e->ahead.due_us < at_us ? e->ahead.due_us : at_us;
     uint64_t lane_us = lanes_next_us(e);
     at_us = lane_us < at_us ? lane_us : at_us;
+    uint64_t hedge_us = hedging_next_us(e);
+    at_us = hedge_us < at_us ? hedge_us : at_us;
     uint64_t lesson_us = lessons_next_us(e);
     loop_timer_set(e->timer, lesson_us < at_us ? lesson_us : at_us);
 }
@@ -571,7 +573,7 @@ static void cancel(struct engine *e, struct asked *a, const char *ended_as, uint
     if (a->state == ASKED_CANCELLED) {
         return;
     }
-    flights_leave(e->flights, a->id, false, now_us);
+    flights_leave(e->flights, a->id, a->kind == QUESTION_UPDATE, now_us);
     e->stats.n_held_off += a->state == ASKED_HOLDING;
     a->state = ASKED_CANCELLED;
     a->ended_as = ended_as;
@@ -589,6 +591,7 @@ static void on_document(const struct open_document *doc, const struct edit *edit
     }
     ahead_forget(e, doc->id);
     if (edit != NULL) {
+        feedback_on_edit(e, doc, edit);
         if (!doc->is_excluded) {
             supply_reach_out(e);
         }
@@ -599,6 +602,7 @@ static void on_document(const struct open_document *doc, const struct edit *edit
         }
     } else {
         flights_on_close(e->flights, doc->id);
+        feedback_on_close(e, doc->id);
         lesson_forget(e, doc->id);
     }
 }
@@ -607,7 +611,7 @@ static void on_document(const struct open_document *doc, const struct edit *edit
 
 const char *question_kind_name(enum question_kind kind)
 {
-    static const char *const names[N_QUESTION_KINDS] = {"inline", "completion", "chat"};
+    static const char *const names[N_QUESTION_KINDS] = {"inline", "completion", "chat", "update"};
     return names[kind];
 }
 
@@ -623,12 +627,17 @@ static struct asked *asked_create(struct engine *e, const struct question *q,
     a->selected_start = q->selected.len > 0 ? q->selected_start : q->cursor;
     a->is_explicit = q->is_explicit;
     a->is_again = q->is_again;
+    a->n_known = q->n_read;
+    a->trace = q->trace;
     a->ended_as = "cancelled";
     a->settings = settings_ref(e->settings);
     a->sink = *sink;
     a->asked_us = now_us;
     a->budget_us = now_us + MS_TO_US(a->settings->inline_budget_ms);
     a->hard_us = q->kind == QUESTION_COMPLETION ? a->budget_us : now_us + INLINE_HARD_US;
+    if (q->kind == QUESTION_UPDATE) {
+        a->budget_us = a->hard_us = CLOCK_NEVER; /* it ends with its flight */
+    }
     if (q->kind == QUESTION_CHAT) {
         a->role = ROLE_CHAT;
         a->is_explicit = true;
@@ -650,8 +659,9 @@ static struct asked *asked_create(struct engine *e, const struct question *q,
 static void supersede(struct engine *e, const struct asked *newer, uint64_t now_us)
 {
     for (struct asked *a = e->asked; a != NULL; a = a->hh.next) {
-        if (a != newer && a->document == newer->document && a->kind == newer->kind &&
-            a->kind != QUESTION_CHAT) {
+        bool is_same = a->kind == newer->kind && a->kind != QUESTION_CHAT;
+        bool is_older = a->kind == QUESTION_UPDATE && newer->kind != QUESTION_CHAT;
+        if (a != newer && a->document == newer->document && (is_same || is_older)) {
             cancel(e, a, "superseded", now_us);
         }
     }
@@ -663,6 +673,11 @@ uint64_t engine_ask(struct engine *e, const struct question *q, const struct sin
     struct open_document *doc = documents_find(e->options.documents, q->document);
     struct asked *a = asked_create(e, q, sink, now_us);
     uint64_t id = a->id;
+    if (q->kind == QUESTION_UPDATE) {
+        supersede(e, a, now_us);
+        update_begin(e, a, doc);
+        return id;
+    }
     e->stats.n_questions++;
     const char *kind = q->kind == QUESTION_CHAT ? q->chat->kind : question_kind_name(q->kind);
     a->trace =
@@ -674,6 +689,7 @@ uint64_t engine_ask(struct engine *e, const struct question *q, const struct sin
         return id;
     }
     const char *reason = place_read(a, doc);
+    reason = reason != NULL ? reason : feedback_refusal(e, a);
     if (reason != NULL) {
         e->stats.n_suppressed++;
         trace_why(&e->trace, a->trace, "%s", reason);
@@ -694,13 +710,6 @@ void engine_cancel(struct engine *e, uint64_t question)
         cancel(e, a, "cancelled", clock_now_us());
         engine_arm(e);
     }
-}
-
-void engine_accepted(struct engine *e, uint64_t trace, size_t n_bytes)
-{
-    e->stats.n_accepted++;
-    e->stats.n_accepted_bytes += n_bytes;
-    trace_why(&e->trace, trace, "accepted %zu bytes", n_bytes);
 }
 
 /* -- life cycle -- */
@@ -724,6 +733,7 @@ struct engine *engine_create(const struct engine_options *options)
     e->tether = xcalloc(1, sizeof(*e->tether));
     e->tether->engine = e;
     ahead_init(e);
+    feedback_init(e);
     lanes_init(e);
     documents_observe(options->documents, on_document, e);
     return e;
@@ -746,6 +756,7 @@ void engine_destroy(struct engine *e)
     reuse_release(e);
     lessons_release(e);
     ahead_release(e);
+    feedback_release(e);
     loop_timer_destroy(e->timer);
     for (size_t i = 0; i < N_ROLES; i++) {
         buf_release(&e->preferred[i]);
@@ -790,6 +801,7 @@ static void notify(struct engine *e)
 void engine_on_upstream(struct engine *e)
 {
     supply_warm_up(e);
+    hedging_on_upstream(e);
     struct asked *a, *next;
     HASH_ITER(hh, e->asked, a, next)
     {

@@ -12,6 +12,7 @@
 #include "core/model/route.h"
 #include "core/predict/predict.h"
 #include "core/request/flight.h"
+#include "core/request/suppress.h"
 #include "core/request/queue.h"
 #include "core/request/similar.h"
 #include "core/request/store.h"
@@ -27,9 +28,11 @@ enum question_kind {
     QUESTION_CHAT,       /* a person asked for an edit or an explanation: waits for the model as
                           * long as it takes, an edit of the document doesn't end it, and what goes
                           * wrong is always told */
+    QUESTION_UPDATE,     /* more of an answer that was given, for the same place: rides the flight
+                          * it came from, and asks nobody. An edit or a newer question ends it */
     N_QUESTION_KINDS
 };
-/* "inline", "completion", "chat". */
+/* "inline", "completion", "chat", "update". */
 const char *question_kind_name(enum question_kind kind);
 
 /* What a QUESTION_CHAT says to the model. Borrowed for the call. */
@@ -59,6 +62,9 @@ struct question { /* borrowed for the call */
     bool is_again;           /* explicit, and what is there isn't wanted */
     str model;               /* "endpoint/model", overrides the settings; empty: by role */
     const struct chat *chat; /* of a QUESTION_CHAT, which ignores cursor and selection */
+    /* Of a QUESTION_UPDATE: the answer that it goes on from. */
+    uint64_t trace;
+    size_t n_read;
 };
 
 enum answer_source { ANSWER_NONE, ANSWER_MODEL, ANSWER_PREDICTOR };
@@ -68,6 +74,8 @@ struct answer {       /* borrowed for the call of on_done */
     enum answer_source source;
     enum boarded boarded; /* how it came: BOARDED_NONE means by a flight of its own */
     str model;            /* "endpoint/model" that wrote it */
+    size_t n_read;        /* what a QUESTION_UPDATE goes on from */
+    bool may_grow;        /* more of it is on the way: worth a QUESTION_UPDATE */
     double likeness;      /* BOARDED_SIMILAR: of its code and this question's, from 0 to 1 */
     bool is_cut;          /* of a chat: the answer broke off at a limit or went round in circles */
     str why;              /* one line, for people */
@@ -96,6 +104,7 @@ struct engine_switches {
     bool fill;      /* a flight ends at its second line, blank or not */
     bool ahead;     /* a text that is nearly used up isn't continued before somebody asks */
     bool keep;      /* what was shown of a flight goes with it where it is aborted */
+    bool suppress;  /* models are asked after an undo or a paste, and where nothing is ever taken */
     bool queue;     /* every exchange starts at once, however many are under way */
     bool head;      /* the window's start moves with each key, so that no prompt begins as the last
                      * one did */
@@ -133,8 +142,13 @@ void engine_cancel(struct engine *e, uint64_t question);
 /* How many bytes of `chat.prompt` the model that would be asked now takes, with room left for
  * `max_tokens` of answer; a safe guess where no model is there. `model` as in a question. */
 size_t engine_chat_room(const struct engine *e, str model, unsigned max_tokens);
-/* The person took `n_bytes` of an answer (trace serial); for the figures. */
+/* What an editor tells of an answer (its trace serial): it is on the screen; its first `n_bytes`
+ * are in the document now (SIZE_MAX: all of it). What it doesn't tell is read from the edits, and
+ * each piece counts once. Unknown serials are ignored. */
+void engine_seen(struct engine *e, uint64_t trace);
 void engine_accepted(struct engine *e, uint64_t trace, size_t n_bytes);
+/* The person turned to this document; 0: to none. */
+void engine_focus(struct engine *e, uint64_t document);
 
 enum engine_mood { MOOD_NORMAL, MOOD_LOADING, MOOD_WARNING, MOOD_INACTIVE };
 struct engine_status { /* strings borrowed until the next call into the engine */
@@ -151,8 +165,13 @@ struct engine_status engine_status(struct engine *e);
 struct engine_stats {
     uint64_t n_questions, n_shown, n_empty, n_superseded, n_cancelled, n_failed;
     uint64_t n_from_model, n_from_predictor, n_suppressed;
+    uint64_t n_after_undo, n_after_paste, n_withheld; /* of the suppressed; withheld: no model */
     uint64_t n_failed_over; /* questions that a second endpoint was asked after the first failed */
+    uint64_t n_hedged, n_hedged_won; /* calls that a second endpoint got as well; it was first */
     uint64_t n_accepted, n_accepted_bytes, n_shown_bytes;
+    uint64_t n_fates[N_FATES];        /* of what was shown, as far as known */
+    uint64_t n_seen;                  /* answers that the editor said it shows */
+    uint64_t n_updates;               /* answers that grew after they were given */
     uint64_t n_held;                  /* take-offs that waited for the next key */
     uint64_t n_held_off;              /* of them those that it made unnecessary */
     uint64_t n_ahead, n_ahead_wanted; /* texts continued before somebody asked; that were read on */

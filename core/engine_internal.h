@@ -1,8 +1,9 @@
 /* engine_internal.h - what the files of the engine share: engine.c asks and answers, leg.c flies,
  * scout.c asks the predictor first, place.c looks at the place, lesson.c lets the predictor learn,
- * supply.c sends for models, rhythm.c and ahead.c decide when a model is asked, lane.c has
- * exchanges wait for a place, converse.c has the questions that a person asks, recall.c and reuse.c
- * find what was answered in another run and to similar ones. */
+ * supply.c sends for models, rhythm.c and ahead.c decide when a model is asked (hedging.c: a second
+ * one), feedback.c whether it is worth it, lane.c has exchanges wait for a place, update.c has what
+ * comes after an answer, converse.c the questions that a person asks, recall.c and reuse.c find
+ * what was answered in another run and to similar ones. */
 #ifndef CRUCIBLE_ENGINE_INTERNAL_H
 #define CRUCIBLE_ENGINE_INTERNAL_H
 
@@ -12,9 +13,12 @@
 #include "core/prompt/context.h"
 #include "core/prompt/trim.h"
 #include "core/request/fit.h"
+#include "core/request/gesture.h"
+#include "core/request/shown.h"
 #include "core/request/store.h"
 #include "core/request/threshold.h"
 #include "core/request/unit.h"
+#include "core/upstream/hedge.h"
 
 /* The predictor's word alone, without asking a model: as good as or better than a small model's.
  * And its word where no model can come. tests/eval measures what the numbers mean: of answers with
@@ -70,6 +74,10 @@ struct asked {
     bool is_explicit, is_again;
     enum unit unit; /* what the place calls for */
     bool is_multiline;
+    enum place_class place;
+    size_t n_read;             /* bytes of the flight's text that the answer stands for */
+    size_t n_known;            /* of them those that were shown before: of a QUESTION_UPDATE */
+    bool may_grow;             /* the answer: more of it is on the way */
     const char *ended_as;      /* outcome for the trace where cancelled */
     struct error failure;      /* where ASKED_FAILED */
     uint64_t avoid;            /* id of an endpoint that has failed it; 0: none has */
@@ -105,11 +113,18 @@ struct leg {
     uint64_t document;  /* of typing; 0: none */
     uint64_t pace;      /* key of what is known of how long such legs take */
     unsigned max_lines; /* lines with something on them that are enough; 0: the trimmer knows */
+    struct hole *hole;  /* what a model says that fills by chat goes through it first; else NULL */
     struct trim *trim;
     struct buf clean; /* all clean text so far */
     uint64_t began_us;
     bool has_begun; /* to answer */
     char name[128]; /* "endpoint/model" */
+    enum unit unit; /* what its place calls for */
+    /* hedging.c */
+    bool is_twin;      /* its flight's second one */
+    bool is_hedged;    /* its flight has had two */
+    bool has_no_other; /* no other endpoint can be asked, as far as is known */
+    uint64_t late_us;  /* what 95 of 100 such calls take to begin; 0: unknown, or no keystroke's */
     UT_hash_handle hh;
 };
 
@@ -136,6 +151,14 @@ struct rhythm {
     bool is_erasing;    /* it took away more than it put in */
     uint64_t gap_us;    /* from a deletion to the next edit, smoothed; 0: not known yet */
     uint64_t first_us;  /* from asking a model to its first text, smoothed; 0: not known yet */
+    uint64_t busy_us;   /* how long one request keeps a model busy, smoothed; 0: not known yet */
+};
+
+/* What the person does with what is shown, and what follows from it: feedback.c. */
+struct feedback {
+    struct gestures gestures;
+    struct shown shown;
+    struct suppress suppress;
 };
 
 /* The place whose text may be continued before somebody asks: ahead.c. */
@@ -193,7 +216,9 @@ struct engine {
     uint64_t byte_us; /* when the bytes being handled came; 0 outside */
     struct rhythm rhythm;
     struct ahead ahead;
+    struct feedback feedback;
     struct lanes lanes;
+    struct hedge hedge;
     struct trace trace;
     struct engine_stats stats;
     bool was_busy;
@@ -222,6 +247,9 @@ void engine_look(struct engine *e, uint64_t flight);
  * one, or get the predictor's word, or silence and the reason. */
 void engine_fail(struct engine *e, uint64_t flight, uint64_t endpoint, const struct error *error);
 void engine_note_busy(struct engine *e);
+/* Boards a flight of the document that leads through its place; false where there is none. */
+bool engine_board(struct engine *e, struct asked *a, const struct open_document *doc,
+                  uint64_t model, enum answer_source source, const char *name);
 /* Takes off to the model, if one is there. */
 void engine_depart(struct engine *e, struct asked *a);
 struct boarding engine_place(const struct asked *a, const struct open_document *doc,
@@ -283,8 +311,32 @@ void lessons_release(struct engine *e);
 void rhythm_on_edit(struct engine *e, uint64_t document, const struct edit *edit, uint64_t now_us);
 /* A model has begun to answer, so long after it was asked. */
 void rhythm_on_first(struct engine *e, uint64_t first_us);
+/* A model was busy so long with one request. */
+void rhythm_on_end(struct engine *e, uint64_t busy_us);
 /* Until when a take-off for the question waits; a time that has passed for not at all. */
 uint64_t rhythm_hold_us(const struct engine *e, const struct asked *a);
+
+/* -- feedback.c -- */
+void feedback_init(struct engine *e);
+void feedback_release(struct engine *e);
+void feedback_on_edit(struct engine *e, const struct open_document *doc, const struct edit *edit);
+void feedback_on_close(struct engine *e, uint64_t document);
+/* The question is answered, for the figures too; the text may be empty. */
+void feedback_on_answer(struct engine *e, const struct asked *a, const struct answer *answer,
+                        uint64_t now_us);
+/* Why an automatic question gets no answer here, whoever could give it; or NULL. */
+const char *feedback_refusal(struct engine *e, const struct asked *a);
+/* Whether no model is asked for it, since little of what was shown in such places was of use; the
+ * trace says so then. */
+bool feedback_withholds(struct engine *e, const struct asked *a, const struct open_document *doc);
+
+/* -- update.c -- */
+/* Boards the flight that the answer came from. */
+void update_begin(struct engine *e, struct asked *a, const struct open_document *doc);
+/* Looks at one that rides: answers it when there is more than what was shown. */
+void update_consider(struct engine *e, struct asked *a, uint64_t now_us);
+/* Whether more will come of an answer with the first `n` bytes of the view's text. */
+bool update_may_come(const struct asked *a, const struct flight_view *view, size_t n);
 
 /* -- ahead.c -- */
 void ahead_init(struct engine *e);
@@ -313,6 +365,20 @@ bool lane_abort(struct engine *e, uint64_t flight);
 void lane_on_boarded(struct engine *e, const struct asked *a);
 uint64_t lanes_next_us(const struct engine *e);
 void lanes_tick(struct engine *e, uint64_t now_us);
+
+/* -- hedging.c -- */
+/* The leg is about to begin, of what `a` asks; a flight's second one is its twin. */
+void hedging_plan(struct engine *e, struct leg *leg, const struct asked *a,
+                  const struct generate *generate);
+/* Its first text has come: it goes on, and the flight's other one is cancelled. */
+void hedging_on_first(struct engine *e, struct leg *leg);
+/* It is over (error NULL: by itself); true where the flight goes on with the other one. */
+bool hedging_on_end(struct engine *e, const struct leg *leg, const struct error *error);
+/* Others may be there now. */
+void hedging_on_upstream(struct engine *e);
+uint64_t hedging_next_us(const struct engine *e);
+void hedging_tick(struct engine *e, uint64_t now_us);
+
 /* -- recall.c -- */
 struct prompt_window;
 struct store_key recall_key_of_fill(const struct engine *e, const struct asked *a,
@@ -354,6 +420,12 @@ bool leg_start(struct engine *e, struct asked *a, const struct open_document *do
  * document being its selection. False where it can't be. */
 bool leg_continue(struct engine *e, const struct asked *a, const struct open_document *doc,
                   const struct route *r, const struct prompt_window *w, uint64_t flight);
+/* Has the text of a flight that nothing has come for yet written by a second model, too, the
+ * question being aboard. False where it can't be. */
+bool leg_start_twin(struct engine *e, const struct leg *first, const struct asked *rider,
+                    const struct route *r);
+/* Closes its exchange, and forgets it. */
+void leg_cancel(struct engine *e, struct leg *leg);
 /* The same for a chat: takes off by `key`, and sends what is said. False where it may not be sent;
  * *why says so then. */
 bool leg_start_chat(struct engine *e, struct asked *a, const struct route *r, uint64_t key,

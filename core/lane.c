@@ -12,8 +12,9 @@
  *       on this machine or near it that is learned, and a remote service takes a few. Which slot
  *       a prompt goes to is the server's to choose, since it knows what each holds and who else is
  *       at work in it; engine_options.pins_slots is for who has a server for itself.
- * Rules Nobody is told anything from inside lane_enter, which runs inside engine_ask: what has
- *       become too late is told in lanes_tick. A text that somebody rides isn't background. */
+ * Rules A flight stands in the queue once: its second leg (hedging.c) goes at once. Nobody is told
+ *       anything from inside lane_enter, which runs inside engine_ask: what has become too late is
+ *       told in lanes_tick. A text that somebody rides isn't background. */
 #include <stdio.h>
 
 #include "core/base/clock.h"
@@ -99,6 +100,9 @@ static uint64_t smoothed(uint64_t old, uint64_t value)
 
 void lane_on_text(struct engine *e, const struct leg *leg)
 {
+    if (leg->is_twin) {
+        return;
+    }
     if (!leg->has_begun) {
         struct pace *p = pace_to_learn(e, leg->pace);
         p->first_us = smoothed(p->first_us, clock_now_us() - leg->began_us);
@@ -111,6 +115,9 @@ void lane_on_text(struct engine *e, const struct leg *leg)
 
 void lane_left(struct engine *e, const struct leg *leg)
 {
+    if (leg->is_twin) {
+        return;
+    }
     uint64_t now_us = clock_now_us();
     if (leg->has_begun) {
         struct pace *p = pace_to_learn(e, leg->pace);

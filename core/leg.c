@@ -12,6 +12,7 @@
 #include "core/base/limits.h"
 #include "core/base/log.h"
 #include "core/engine_internal.h"
+#include "core/prompt/hole.h"
 #include "core/prompt/redact.h"
 #include "core/prompt/template.h"
 
@@ -71,8 +72,10 @@ void prompt_window_release(struct prompt_window *w)
 bool leg_can_fill(const struct model_info *m)
 {
     bool is_raw = (m->abilities & MODEL_RAW) != 0;
-    return (m->abilities & MODEL_INFILL) != 0 ||
-           (is_raw && (template_find(m->name) != NULL || template_find(m->id) != NULL));
+    const struct template_family *by_name = template_find(m->name);
+    const struct template_family *family = by_name != NULL ? by_name : template_find(m->id);
+    bool is_proven = family != NULL && (!m->tokens_told || template_is_proven(family, m->tokens));
+    return (m->abilities & MODEL_INFILL) != 0 || (is_raw && is_proven);
 }
 
 uint64_t leg_model(const struct route *r)
@@ -128,6 +131,7 @@ static void neutralise_in_place(struct buf *b)
 /* The text as it is sent; owned here until the exchange has copied it. */
 struct outgoing {
     struct buf prefix, suffix, prompt;
+    struct buf mark, system;              /* where the model fills by chat */
     const struct template_family *family; /* NULL: the server renders */
     str stops[16];
     struct generate generate;
@@ -173,6 +177,28 @@ static void add_stops(struct outgoing *out, const struct asked *a, const struct 
     g->stops = out->stops;
 }
 
+/* The hole as an instruction. The trimmer knows where the answer ends: a line's end as a stop would
+ * stop an answer in a fence before it has begun. */
+static void tell_to_fill(struct outgoing *out, const struct model_options *o,
+                         const struct open_document *doc)
+{
+    struct hole_text text = {.prefix = buf_str(&out->prefix),
+                             .suffix = buf_str(&out->suffix),
+                             .file_name = str_after_last(doc->path, '/'),
+                             .language = doc->language};
+    struct generate *g = &out->generate;
+    buf_init(&out->mark, KIB);
+    buf_init(&out->system, 4 * KIB);
+    hole_mark(&text, &out->mark);
+    hole_system(buf_str(&out->mark), &out->system);
+    hole_message(&text, buf_str(&out->mark), &out->prompt);
+    g->shape = GENERATE_CHAT;
+    g->system = buf_str(&out->system);
+    g->prompt = buf_str(&out->prompt);
+    g->stops = o->stops;
+    g->n_stops = o->n_stops;
+}
+
 static void outgoing_fill(struct outgoing *out, const struct asked *a, const struct route *r,
                           const struct prompt_window *w, const struct open_document *doc)
 {
@@ -184,7 +210,7 @@ static void outgoing_fill(struct outgoing *out, const struct asked *a, const str
                  out->n_redacted);
     }
     struct generate *g = &out->generate;
-    out->family = renders_itself(r, o) ? NULL : family_of(r, o);
+    out->family = r->fills_by_chat || renders_itself(r, o) ? NULL : family_of(r, o);
     g->shape = out->family != NULL ? GENERATE_RAW : GENERATE_INFILL;
     g->model = r->model;
     g->max_tokens = a->settings->inline_max_tokens;
@@ -193,6 +219,10 @@ static void outgoing_fill(struct outgoing *out, const struct asked *a, const str
         g->temperature = g->temperature < 0.6 ? 0.8 : g->temperature + 0.2;
     }
     g->slot = -1;
+    if (r->fills_by_chat) {
+        tell_to_fill(out, o, doc);
+        return;
+    }
     add_stops(out, a, o);
     if (out->family == NULL && (r->capabilities & PROVIDER_READS_TOKENS)) {
         neutralise_in_place(&out->prefix);
@@ -212,6 +242,8 @@ static void outgoing_release(struct outgoing *out)
     buf_release(&out->prefix);
     buf_release(&out->suffix);
     buf_release(&out->prompt);
+    buf_release(&out->mark);
+    buf_release(&out->system);
 }
 
 /* -- what comes back -- */
@@ -250,6 +282,7 @@ static bool is_whole(struct engine *e, const struct leg *leg, enum finish_reason
 
 void leg_discard(struct leg *leg)
 {
+    hole_destroy(leg->hole);
     trim_destroy(leg->trim);
     buf_release(&leg->clean);
     xfree(leg);
@@ -258,8 +291,17 @@ void leg_discard(struct leg *leg)
 static void leg_free(struct engine *e, struct leg *leg)
 {
     HASH_DELETE(hh, e->legs, leg);
+    if (!leg->is_chat) {
+        rhythm_on_end(e, clock_now_us() - leg->began_us);
+    }
     lane_left(e, leg);
     leg_discard(leg);
+}
+
+void leg_cancel(struct engine *e, struct leg *leg)
+{
+    exchange_cancel(e->options.upstream, leg->exchange);
+    leg_free(e, leg);
 }
 
 static struct leg *leg_find(struct engine *e, uint64_t exchange)
@@ -311,6 +353,31 @@ static void leg_land(struct engine *e, struct leg *leg, bool is_complete, uint64
     flights_land(e->flights, flight, is_complete, now_us);
 }
 
+/* Makes what came clean; `is_last`: nothing more will. A hole that is filled ends the text. */
+static void hear(struct engine *e, struct leg *leg, str utf8, bool is_last)
+{
+    if (leg->hole == NULL) {
+        trim_feed(leg->trim, utf8, &leg->clean);
+        return;
+    }
+    struct buf said;
+    buf_init(&said, HTTP_MAX_BODY_BYTES);
+    hole_feed(leg->hole, utf8, &said);
+    if (is_last) {
+        hole_finish(leg->hole, &said);
+    }
+    trim_feed(leg->trim, buf_str(&said), &leg->clean);
+    buf_release(&said);
+    enum hole_end ended = hole_ended(leg->hole);
+    if (ended != HOLE_OPEN) {
+        trim_finish(leg->trim, false, &leg->clean);
+    }
+    if (ended == HOLE_EXPLAINS) { /* the next time it may do better */
+        leg->is_kept = false;
+        leg_note_riders(e, leg->flight, hole_end_reason(ended));
+    }
+}
+
 static void on_text(uint64_t exchange, str utf8, void *user)
 {
     struct engine *e = user;
@@ -323,9 +390,12 @@ static void on_text(uint64_t exchange, str utf8, void *user)
         rhythm_on_first(e, e->byte_us - leg->began_us);
     }
     lane_on_text(e, leg);
+    if (!leg->has_begun) {
+        hedging_on_first(e, leg);
+    }
     leg->has_begun = true;
     size_t n_before = leg->clean.len;
-    trim_feed(leg->trim, utf8, &leg->clean);
+    hear(e, leg, utf8, false);
     bool is_enough = !feed(e, leg, n_before);
     uint64_t flight = leg->flight;
     enum trim_end ended = trim_ended(leg->trim);
@@ -341,6 +411,7 @@ static void on_text(uint64_t exchange, str utf8, void *user)
     engine_look(e, flight);
     e->byte_us = 0;
     engine_note_busy(e);
+    engine_arm(e);
 }
 
 static void on_done(uint64_t exchange, const struct generate_end *end, double confidence,
@@ -354,7 +425,9 @@ static void on_done(uint64_t exchange, const struct generate_end *end, double co
     }
     uint64_t now_us = clock_now_us();
     uint64_t flight = leg->flight;
-    if (error != NULL) {
+    if (hedging_on_end(e, leg, error)) {
+        leg_free(e, leg);
+    } else if (error != NULL) {
         /* Not the message: a server may quote the prompt in it. */
         log_info(LOG_FLIGHT, "flight=%llu failed: %s %d", (unsigned long long)flight,
                  err_name(error->code), error->detail);
@@ -365,6 +438,7 @@ static void on_done(uint64_t exchange, const struct generate_end *end, double co
         e->byte_us = now_us;
         bool is_cut = end->reason != FINISH_STOP;
         size_t n_before = leg->clean.len;
+        hear(e, leg, STR(""), true);
         trim_finish(leg->trim, is_cut, &leg->clean);
         (void)feed(e, leg, n_before);
         bool is_complete = is_whole(e, leg, end->reason);
@@ -386,20 +460,47 @@ static bool counts_lines(const struct engine *e, const struct asked *a)
     return a->is_multiline && a->unit == UNIT_LINE && !e->options.off.fill;
 }
 
+/* Text of the cursor's line before it; `scratch` may hold it. */
+static str line_before(const struct asked *a, const struct open_document *doc,
+                       const struct prompt_window *w, struct buf *scratch)
+{
+    size_t line = document_line_start(doc->text, document_line_at(doc->text, a->cursor));
+    size_t from = a->cursor - line > WINDOW_MAX_BYTES / 2 ? a->cursor : line;
+    bool goes_on = a->selected.len > 0 && a->selected_start == a->cursor;   /* from a text */
+    bool is_behind = a->selected.len == 0 && a->selected_start < a->cursor; /* what was typed */
+    if (goes_on || is_behind) {
+        return str_after_last(buf_str(&w->prefix), '\n');
+    }
+    return document_slice(doc->text, from, a->cursor, scratch);
+}
+
+/* NULL where the model is left to fill in its own way. */
+static struct hole *make_hole(const struct asked *a, const struct open_document *doc,
+                              const struct route *r, const struct prompt_window *w, str mark)
+{
+    if (!r->fills_by_chat) {
+        return NULL;
+    }
+    struct buf scratch;
+    buf_init(&scratch, WINDOW_MAX_BYTES);
+    struct hole_spec spec = {.line_before = line_before(a, doc, w, &scratch),
+                             .mark = mark,
+                             .language = doc->language,
+                             .file_name = str_after_last(doc->path, '/'),
+                             .is_multiline = a->is_multiline};
+    struct hole *hole = hole_create(&spec);
+    buf_release(&scratch);
+    return hole;
+}
+
 static struct trim *make_trim(const struct engine *e, const struct asked *a,
                               const struct open_document *doc, const struct prompt_window *w)
 {
     struct buf scratch;
     buf_init(&scratch, WINDOW_MAX_BYTES);
-    size_t line = document_line_start(doc->text, document_line_at(doc->text, a->cursor));
-    size_t from = a->cursor - line > WINDOW_MAX_BYTES / 2 ? a->cursor : line;
     bool is_block = a->unit == UNIT_BLOCK || counts_lines(e, a);
     unsigned lines = is_block ? BLOCK_MAX_LINES : LINE_MAX_LINES;
-    str before = document_slice(doc->text, from, a->cursor, &scratch);
-    if (a->selected.len > 0 && a->selected_start == a->cursor) { /* what a text goes on from */
-        before = str_after_last(buf_str(&w->prefix), '\n');
-    }
-    struct trim_spec spec = {.line_before = before,
+    struct trim_spec spec = {.line_before = line_before(a, doc, w, &scratch),
                              .suffix = buf_str(&w->suffix),
                              .is_multiline = a->is_multiline,
                              .max_lines = a->is_multiline ? lines : 1,
@@ -439,11 +540,10 @@ static enum queue_class class_of(const struct asked *a)
     return a->id == 0 ? QUEUE_BACKGROUND : QUEUE_TYPING;
 }
 
-/* The exchange of a flight that has just taken off for `a`. Takes `trim`. What comes is kept by
+/* Of a flight that has just taken off for `a`, to be sent. Takes `trim`. What comes is kept by
  * `kept_by`, where that isn't NULL. */
-static void leg_begin(struct engine *e, const struct asked *a, const struct route *r,
-                      uint64_t flight, struct trim *trim, const struct exchange_spec *spec,
-                      const struct store_key *kept_by)
+static struct leg *leg_create(const struct engine *e, const struct asked *a, const struct route *r,
+                              uint64_t flight, struct trim *trim, const struct store_key *kept_by)
 {
     struct leg *leg = xcalloc(1, sizeof(*leg));
     leg->trim = trim;
@@ -461,7 +561,20 @@ static void leg_begin(struct engine *e, const struct asked *a, const struct rout
     buf_init(&leg->clean, FLIGHT_MAX_TEXT_BYTES);
     memcpy(leg->name, r->name, sizeof(leg->name));
     leg->flight = flight;
-    lane_enter(e, leg, spec);
+    leg->unit = a->unit;
+    return leg;
+}
+
+/* Starts its exchange when its turn comes. Takes the leg, which may be gone afterwards. */
+static void leg_send(struct engine *e, struct leg *leg, const struct asked *a,
+                     const struct exchange_spec *spec)
+{
+    hedging_plan(e, leg, a, &spec->generate);
+    if (leg->is_twin) { /* its flight has had its turn */
+        leg_depart(e, leg, spec);
+    } else {
+        lane_enter(e, leg, spec);
+    }
 }
 
 static void ride(struct asked *a, const struct route *r, uint64_t flight)
@@ -495,9 +608,12 @@ bool leg_start(struct engine *e, struct asked *a, const struct open_document *do
     struct exchange_spec spec = exchange_of(a, r, &out);
     uint64_t flight = take_off(e, a, doc, w, leg_model(r), false, now_us);
     ride(a, r, flight);
-    trace_why(&e->trace, a->trace, "flight %llu to %s, %zu+%zu bytes", (unsigned long long)flight,
-              r->name, w->prefix.len, w->suffix.len);
-    leg_begin(e, a, r, flight, make_trim(e, a, doc, w), &spec, out.n_redacted > 0 ? NULL : key);
+    trace_why(&e->trace, a->trace, "flight %llu to %s%s, %zu+%zu bytes", (unsigned long long)flight,
+              r->name, r->fills_by_chat ? " by chat" : "", w->prefix.len, w->suffix.len);
+    struct leg *leg =
+        leg_create(e, a, r, flight, make_trim(e, a, doc, w), out.n_redacted > 0 ? NULL : key);
+    leg->hole = make_hole(a, doc, r, w, buf_str(&out.mark));
+    leg_send(e, leg, a, &spec);
     outgoing_release(&out);
     engine_note_busy(e);
     return true;
@@ -513,9 +629,48 @@ bool leg_continue(struct engine *e, const struct asked *a, const struct open_doc
     struct outgoing out = {.family = NULL};
     outgoing_fill(&out, a, r, w, doc);
     struct exchange_spec spec = exchange_of(a, r, &out);
-    leg_begin(e, a, r, flight, make_trim(e, a, doc, w), &spec, NULL);
+    struct leg *leg = leg_create(e, a, r, flight, make_trim(e, a, doc, w), NULL);
+    leg->hole = make_hole(a, doc, r, w, buf_str(&out.mark));
+    leg_send(e, leg, a, &spec);
     outgoing_release(&out);
     engine_note_busy(e);
+    return true;
+}
+
+bool leg_start_twin(struct engine *e, const struct leg *first, const struct asked *rider,
+                    const struct route *r)
+{
+    struct flight_place at;
+    bool is_placed = flights_place(e->flights, first->flight, &at);
+    struct open_document *doc =
+        is_placed ? documents_find(e->options.documents, at.document) : NULL;
+    if (doc == NULL) {
+        return false;
+    }
+    /* As it was asked when the flight took off, wherever the document has moved that to. */
+    struct asked a = {.id = rider->id,
+                      .kind = rider->kind,
+                      .role = rider->role,
+                      .document = at.document,
+                      .cursor = at.suffix,
+                      .selected_start = at.anchor,
+                      .unit = first->unit,
+                      .is_multiline = first->is_multiline,
+                      .settings = rider->settings};
+    buf_init(&a.selected, WINDOW_MAX_BYTES);
+    buf_append(&a.selected, at.text);
+    struct prompt_window w;
+    struct window_limits limits = leg_limits(e, &a, r);
+    prompt_window_take(&w, &a, doc, &limits, leg_model(r));
+    struct outgoing out = {.family = NULL};
+    outgoing_fill(&out, &a, r, &w, doc);
+    struct exchange_spec spec = exchange_of(&a, r, &out);
+    struct leg *leg = leg_create(e, &a, r, first->flight, make_trim(e, &a, doc, &w), NULL);
+    leg->hole = make_hole(&a, doc, r, &w, buf_str(&out.mark));
+    leg_send(e, leg, &a, &spec);
+    outgoing_release(&out);
+    prompt_window_release(&w);
+    buf_release(&a.selected);
     return true;
 }
 
@@ -579,7 +734,9 @@ bool leg_start_chat(struct engine *e, struct asked *a, const struct route *r, ui
         ride(a, r, flight);
         trace_why(&e->trace, a->trace, "flight %llu to %s, %zu bytes", (unsigned long long)flight,
                   r->name, out.generate.prompt.len);
-        leg_begin(e, a, r, flight, make_chat_trim(), &spec, out.n_redacted > 0 ? NULL : kept_by);
+        leg_send(e,
+                 leg_create(e, a, r, flight, make_chat_trim(), out.n_redacted > 0 ? NULL : kept_by),
+                 a, &spec);
         engine_note_busy(e);
     }
     outgoing_release(&out);
@@ -653,9 +810,7 @@ void leg_abort(uint64_t flight, void *user)
     {
         if (leg->flight == flight) {
             log_debug(LOG_FLIGHT, "flight=%llu aborted", (unsigned long long)flight);
-            exchange_cancel(e->options.upstream, leg->exchange);
-            leg_free(e, leg);
-            return;
+            leg_cancel(e, leg);
         }
     }
     (void)lane_abort(e, flight);
@@ -672,7 +827,6 @@ void legs_release(struct engine *e)
     struct leg *leg, *next;
     HASH_ITER(hh, e->legs, leg, next)
     {
-        exchange_cancel(e->options.upstream, leg->exchange);
-        leg_free(e, leg);
+        leg_cancel(e, leg);
     }
 }

@@ -25,8 +25,9 @@ static bool is_closers_only(str s)
 }
 
 /* Reads the cursor's line and decides what the place calls for. */
-static void read_line(struct asked *a, const struct document *d, char *before, char *after)
+static void read_line(struct asked *a, const struct open_document *doc, char *before, char *after)
 {
+    const struct document *d = doc->text;
     struct buf scratch;
     buf_init(&scratch, 4 * LINE_PEEK_BYTES);
     size_t line = document_line_at(d, a->cursor);
@@ -48,6 +49,7 @@ static void read_line(struct asked *a, const struct document *d, char *before, c
     if (!a->is_multiline) {
         a->unit = UNIT_LINE;
     }
+    a->place = place_class_of(left, right, doc->language);
     buf_release(&scratch);
     buf_release(&tail);
 }
@@ -84,7 +86,7 @@ const char *place_read(struct asked *a, const struct open_document *doc)
     ASSERT(a->cursor <= document_len(doc->text) && a->selected_start <= a->cursor);
     char before = '\n';
     char after = '\n';
-    read_line(a, doc->text, &before, &after);
+    read_line(a, doc, &before, &after);
     bool is_inside = is_word(before) && is_word(after);
     return is_inside && !a->is_explicit ? "suppressed: middle of a word" : NULL;
 }

@@ -39,6 +39,11 @@ void rhythm_on_first(struct engine *e, uint64_t first_us)
     e->rhythm.first_us = smoothed(e->rhythm.first_us, first_us);
 }
 
+void rhythm_on_end(struct engine *e, uint64_t busy_us)
+{
+    e->rhythm.busy_us = smoothed(e->rhythm.busy_us, busy_us);
+}
+
 uint64_t rhythm_hold_us(const struct engine *e, const struct asked *a)
 {
     const struct rhythm *r = &e->rhythm;

@@ -9,6 +9,7 @@
 #include "core/base/clock.h"
 #include "core/base/limits.h"
 #include "lsp/ask.h"
+#include "lsp/partial.h"
 #include "lsp/task.h"
 
 #define TITLE_MAX_BYTES 80u
@@ -201,6 +202,40 @@ static bool is_open_to_offers(struct session *s, const struct session_document *
     return !s->is_off && doc && doc->id && !doc->is_desynced && !sync_open(s, doc)->is_excluded;
 }
 
+/* All that is offered, as an array. */
+static void write_offers(const struct offer *o, struct json_writer *w)
+{
+    json_begin_array(w);
+    for (size_t i = 0; i < action_count(o->session->settings); i++) {
+        struct action a = action_at(o->session->settings, i);
+        if (is_offered(o, &a)) {
+            write_action(o, &a, w);
+        }
+    }
+    json_end_array(w);
+}
+
+static void reply(const struct offer *o, struct rpc_call *call, bool has_offers)
+{
+    struct rpc *rpc = o->session->rpc;
+    struct buf token;
+    partial_take(call->params, &token);
+    struct json_writer *w = NULL;
+    if (has_offers && token.len > 0 && (w = partial_begin(rpc, buf_str(&token)))) {
+        write_offers(o, w);
+        partial_send(rpc, w);
+        has_offers = false; /* they have been given */
+    }
+    w = rpc_result(call);
+    if (has_offers) {
+        write_offers(o, w);
+    } else {
+        json_put_raw(w, STR("[]"));
+    }
+    rpc_send(rpc);
+    buf_release(&token);
+}
+
 void on_code_action(struct session *s, struct rpc_call *call)
 {
     struct json context = json_get(call->params, STR("context"));
@@ -229,15 +264,6 @@ void on_code_action(struct session *s, struct rpc_call *call)
         subject_comment(o.open->text, o.place.start, o.place.end, &instruction);
         o.instruction = buf_str(&instruction);
     }
-    struct json_writer *w = rpc_result(call);
-    json_begin_array(w);
-    for (size_t i = 0; is_open && i < action_count(s->settings); i++) {
-        struct action a = action_at(s->settings, i);
-        if (is_offered(&o, &a)) {
-            write_action(&o, &a, w);
-        }
-    }
-    json_end_array(w);
-    rpc_send(s->rpc);
+    reply(&o, call, is_open);
     buf_release(&instruction);
 }

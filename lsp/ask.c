@@ -9,18 +9,33 @@
 
 #include "core/base/clock.h"
 #include "core/base/limits.h"
+#include "lsp/later.h"
+#include "lsp/partial.h"
 
 static void on_done(const struct answer *answer, const struct error *error, void *user);
 static void on_cancel(void *user);
 
-/* `a` is NULL where nothing was asked, nor will be in this place. */
-static void write_nothing(struct ask *a, enum question_kind kind, struct json_writer *w)
+static void write_items(struct ask *a, enum question_kind kind, const struct open_document *doc,
+                        const struct answer *answer, struct json_writer *w)
 {
     if (kind == QUESTION_INLINE) {
-        inline_write(a, NULL, NULL, w);
+        inline_write_items(a, doc, answer, w);
     } else {
-        completion_write(a, NULL, NULL, w);
+        completion_write_items(a, doc, answer, w);
     }
+}
+
+/* The whole result. `a` is NULL where nothing was asked, nor will be in this place. */
+static void write_list(struct ask *a, enum question_kind kind, const struct open_document *doc,
+                       const struct answer *answer, struct json_writer *w)
+{
+    json_begin_object(w);
+    if (kind == QUESTION_COMPLETION) {
+        json_key_bool(w, STR("isIncomplete"), a != NULL);
+    }
+    json_key(w, STR("items"));
+    write_items(a, kind, doc, answer, w);
+    json_end_object(w);
 }
 
 void ask_nothing(struct session *s, struct rpc_call *call, enum question_kind kind, str path,
@@ -29,7 +44,7 @@ void ask_nothing(struct session *s, struct rpc_call *call, enum question_kind ki
     session_wake(s);
     session_note(s, kind == QUESTION_INLINE ? "inline" : "completion", str_after_last(path, '/'),
                  why);
-    write_nothing(NULL, kind, rpc_result(call));
+    write_list(NULL, kind, NULL, NULL, rpc_result(call));
     rpc_send(s->rpc);
 }
 
@@ -116,7 +131,20 @@ struct ask *ask_create(const struct ask_place *place, struct session *s, enum qu
     a->kind = kind;
     a->cursor = a->start = place->cursor;
     buf_init(&a->typed, WINDOW_MAX_BYTES);
+    buf_init(&a->uri, URI_MAX_BYTES);
+    if (s->client.takes_updates) {
+        buf_append(&a->uri, place->uri);
+    }
+    partial_take(place->params, &a->partial);
     return a;
+}
+
+void ask_free(struct ask *a)
+{
+    buf_release(&a->typed);
+    buf_release(&a->uri);
+    buf_release(&a->partial);
+    xfree(a);
 }
 
 static void link_ask(struct ask *a)
@@ -131,7 +159,7 @@ static void link_ask(struct ask *a)
     a->doc->asks[a->kind] = a;
 }
 
-static void free_ask(struct ask *a)
+static void unlink_ask(struct ask *a)
 {
     *a->at = a->next;
     if (a->next) {
@@ -140,8 +168,6 @@ static void free_ask(struct ask *a)
     if (a->doc && a->doc->asks[a->kind] == a) {
         a->doc->asks[a->kind] = NULL;
     }
-    buf_release(&a->typed);
-    xfree(a);
 }
 
 void ask_start(struct ask *a, struct rpc_call *call, bool is_again)
@@ -152,6 +178,7 @@ void ask_start(struct ask *a, struct rpc_call *call, bool is_again)
     if (older) {
         engine_cancel(s->engine, older->question);
     }
+    later_drop(a->doc);
     struct question q = {.kind = a->kind,
                          .document = a->document,
                          .cursor = a->cursor,
@@ -193,19 +220,14 @@ void ask_cancel_document(struct session *s, const struct session_document *doc)
 
 /* -- answering -- */
 
-static void remember_shown(struct session *s, const struct answer *answer)
-{
-    s->shown[s->n_shown++ % SESSION_SHOWN] =
-        (struct shown){.trace = answer->trace, .n_bytes = answer->text.len};
-}
-
-/* Silence; who asked by a command hears why. */
+/* Silence; who asked by a command hears why, if that wasn't said a moment ago. */
 static void answer_nothing(struct ask *a, const struct answer *answer, const struct error *error)
 {
     struct session *s = a->session;
-    write_nothing(a, a->kind, rpc_result(a->call));
+    str endpoint = str_sub(answer->model, 0, str_find_char(answer->model, '/', 0));
+    write_list(a, a->kind, NULL, NULL, rpc_result(a->call));
     rpc_send(s->rpc);
-    if (a->is_explicit && error) {
+    if (a->is_explicit && error && notice_is_due(&s->notices, endpoint, error, clock_now_us())) {
         struct buf message;
         buf_init(&message, 2 * KIB);
         str why = error->msg[0] ? str_from(error->msg) : answer->why;
@@ -218,14 +240,14 @@ static void answer_nothing(struct ask *a, const struct answer *answer, const str
 static void answer_text(struct ask *a, const struct open_document *doc, const struct answer *answer)
 {
     struct session *s = a->session;
-    struct json_writer *w = rpc_result(a->call);
-    if (a->kind == QUESTION_INLINE) {
-        inline_write(a, doc, answer, w);
-    } else {
-        completion_write(a, doc, answer, w);
+    struct json_writer *w = NULL;
+    if (a->partial.len > 0 && (w = partial_begin(s->rpc, buf_str(&a->partial)))) {
+        write_items(a, a->kind, doc, answer, w);
+        partial_send(s->rpc, w);
+        answer = NULL; /* it has been given */
     }
+    write_list(a, a->kind, doc, answer, rpc_result(a->call));
     rpc_send(s->rpc);
-    remember_shown(s, answer);
     if (a->is_explicit) {
         a->doc->explicit_revision = a->revision;
         a->doc->explicit_cursor = a->cursor;
@@ -246,7 +268,12 @@ static void on_done(const struct answer *answer, const struct error *error, void
     } else {
         answer_text(a, doc, answer);
     }
-    free_ask(a);
+    unlink_ask(a);
+    if (!is_stale && !error && later_is_wanted(a, answer)) {
+        later_begin(a, answer); /* takes it */
+    } else {
+        ask_free(a);
+    }
 }
 
 /* -- parts of items -- */

@@ -19,6 +19,8 @@ struct ask {
     size_t cursor;
     size_t start;           /* of the text that is replaced, <= cursor */
     struct buf typed;       /* what an item's text begins with; stands for [start, cursor) */
+    struct buf uri;         /* as the editor wrote it; empty where nobody will need it */
+    struct buf partial;     /* where the items go: the token of partial results, or empty */
     bool is_popup;          /* `typed` is the popup's selection: its range must not change */
     struct ask *next, **at; /* in session->asks */
 };
@@ -41,6 +43,8 @@ bool ask_find_place(struct session *s, struct rpc_call *call, struct ask_place *
 /* Defers the call and asks; a's document, kind, cursor, start and typed are the question. */
 struct ask *ask_create(const struct ask_place *place, struct session *s, enum question_kind kind);
 void ask_start(struct ask *a, struct rpc_call *call, bool is_again);
+/* Frees one that was never started. */
+void ask_free(struct ask *a);
 /* Answers the call with an empty list, and says why in the trace. */
 void ask_nothing(struct session *s, struct rpc_call *call, enum question_kind kind, str path,
                  const char *why);
@@ -57,10 +61,10 @@ void ask_write_range(const struct session *s, const struct document *d, size_t s
                      struct json_writer *w);
 /* The command that tells us of an acceptance. */
 void ask_write_command(uint64_t trace, struct json_writer *w);
-/* The whole result: a list with the item that stands for `answer`, or an empty one (a NULL). */
-void inline_write(struct ask *a, const struct open_document *doc, const struct answer *answer,
-                  struct json_writer *w);
-void completion_write(struct ask *a, const struct open_document *doc, const struct answer *answer,
-                      struct json_writer *w);
+/* The items that stand for `answer`, as an array; empty where there is none (NULL). */
+void inline_write_items(struct ask *a, const struct open_document *doc, const struct answer *answer,
+                        struct json_writer *w);
+void completion_write_items(struct ask *a, const struct open_document *doc,
+                            const struct answer *answer, struct json_writer *w);
 
 #endif

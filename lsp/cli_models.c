@@ -205,7 +205,8 @@ static void put_role(struct models *m, enum role role)
     put_cell(m, str_from(role_name(role)), ROLE_CELLS - 2);
     buf_append(&m->out, STR("  "));
     if (r.state == ROUTE_READY) {
-        buf_appendf(&text, "%s%s", r.name, r.is_remote ? "; text leaves this machine" : "");
+        buf_appendf(&text, "%s%s%s", r.name, r.fills_by_chat ? ", by chat" : "",
+                    r.is_remote ? "; text leaves this machine" : "");
     } else if (r.allows_embedded) {
         buf_appendf(&text, "embedded: %s", r.message);
     } else {

@@ -68,43 +68,42 @@ static uint64_t read_serial(struct json arguments)
     return n > 0 ? (uint64_t)n : 0;
 }
 
-static struct shown *find_shown(struct session *s, uint64_t serial)
+/* The trace serial of the answer that an item was. */
+static uint64_t serial_of(struct json item)
 {
-    for (size_t i = 0; i < SESSION_SHOWN; i++) {
-        if (serial != 0 && s->shown[i].trace == serial) {
-            return &s->shown[i];
-        }
-    }
-    return NULL;
-}
-
-/* The first `n_bytes` of it are in the document now. */
-static void accept_up_to(struct session *s, struct shown *shown, size_t n_bytes)
-{
-    n_bytes = n_bytes < shown->n_bytes ? n_bytes : shown->n_bytes;
-    if (n_bytes > shown->n_accepted) {
-        engine_accepted(s->engine, shown->trace, n_bytes - shown->n_accepted);
-        shown->n_accepted = n_bytes;
-    }
+    return read_serial(json_get(json_get(item, STR("command")), STR("arguments")));
 }
 
 static void do_accept(struct session *s, struct json arguments)
 {
-    struct shown *shown = find_shown(s, read_serial(arguments));
-    if (shown) {
-        accept_up_to(s, shown, SIZE_MAX);
+    engine_accepted(s->engine, read_serial(arguments), SIZE_MAX);
+}
+
+void on_completion_shown(struct session *s, struct rpc_call *call)
+{
+    uint64_t serial = serial_of(json_get(call->params, STR("item")));
+    if (s->engine && serial != 0) {
+        engine_seen(s->engine, serial);
     }
 }
 
 void on_partially_accepted(struct session *s, struct rpc_call *call)
 {
     struct json item = json_get(call->params, STR("item"));
-    struct json command = json_get(item, STR("command"));
-    struct shown *shown = find_shown(s, read_serial(json_get(command, STR("arguments"))));
     int64_t units = json_int(json_get(call->params, STR("acceptedLength")), 0);
-    if (shown && units > 0) { /* UTF-16 units from the start of the text */
+    if (s->engine && units > 0) { /* UTF-16 units from the start of the text */
         str text = json_str(json_get(item, STR("insertText")));
-        accept_up_to(s, shown, utf8_offset_of_utf16(text, (size_t)units));
+        engine_accepted(s->engine, serial_of(item), utf8_offset_of_utf16(text, (size_t)units));
+    }
+}
+
+void on_did_focus(struct session *s, struct rpc_call *call)
+{
+    struct json uri = json_get(json_get(call->params, STR("textDocument")), STR("uri"));
+    const struct session_document *doc =
+        json_is(uri, JSON_STRING) ? sync_find(s, json_str(uri)) : NULL;
+    if (s->engine) {
+        engine_focus(s->engine, doc ? doc->id : 0);
     }
 }
 

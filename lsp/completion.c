@@ -221,16 +221,12 @@ static void write_item(const struct ask *a, const struct open_document *doc,
     buf_release(&text);
 }
 
-void completion_write(struct ask *a, const struct open_document *doc, const struct answer *answer,
-                      struct json_writer *w)
+void completion_write_items(struct ask *a, const struct open_document *doc,
+                            const struct answer *answer, struct json_writer *w)
 {
-    json_begin_object(w);
-    json_key_bool(w, STR("isIncomplete"), a != NULL);
-    json_key(w, STR("items"));
     json_begin_array(w);
     if (answer && doc) {
         write_item(a, doc, answer, w);
     }
     json_end_array(w);
-    json_end_object(w);
 }

@@ -41,8 +41,7 @@ void on_inline_completion(struct session *s, struct rpc_call *call)
     struct ask *a = ask_create(&place, s, QUESTION_INLINE);
     a->is_explicit = json_int(json_get(context, STR("triggerKind")), 0) == TRIGGER_INVOKED;
     if (!take_popup(a, &place, json_get(context, STR("selectedCompletionInfo")))) {
-        buf_release(&a->typed);
-        xfree(a);
+        ask_free(a);
         ask_nothing(s, call, QUESTION_INLINE, place.open->path,
                     "the popup's selection isn't at the cursor");
         return;
@@ -92,15 +91,12 @@ static void write_item(struct ask *a, const struct open_document *doc, const str
     buf_release(&whole);
 }
 
-void inline_write(struct ask *a, const struct open_document *doc, const struct answer *answer,
-                  struct json_writer *w)
+void inline_write_items(struct ask *a, const struct open_document *doc, const struct answer *answer,
+                        struct json_writer *w)
 {
-    json_begin_object(w);
-    json_key(w, STR("items"));
     json_begin_array(w);
     if (answer && doc) {
         write_item(a, doc, answer, w);
     }
     json_end_array(w);
-    json_end_object(w);
 }

@@ -81,6 +81,7 @@ static void read_own_client(struct client *c, struct json own)
 {
     c->shows_answers = json_bool(json_get(own, STR("answers")), false);
     c->asks_instructions = json_bool(json_get(own, STR("instructions")), false);
+    c->takes_updates = json_bool(json_get(own, STR("inlineUpdates")), false);
 }
 
 static void read_client(struct client *c, struct json params)

@@ -459,8 +459,9 @@ void rpc_fail(struct rpc_call *call, enum rpc_code code, const char *fmt, ...)
 
 struct json_writer *rpc_notify(struct rpc *r, str method, bool may_drop)
 {
-    if (r->is_lost ||
-        (may_drop && r->options.queued(r->options.writer_user) > r->options.max_out_bytes / 8)) {
+    size_t most = r->options.max_out_bytes / 8;
+    most = most < STALE_MAX_BYTES ? most : STALE_MAX_BYTES;
+    if (r->is_lost || (may_drop && r->options.queued(r->options.writer_user) > most)) {
         r->stats.n_dropped++;
         return NULL;
     }

@@ -56,6 +56,8 @@ typedef void rpc_cancel_fn(void *user);
 /* The answer to a request of ours: error NULL means success. Both valid for the call. */
 typedef void rpc_reply_fn(struct json result, const struct error *error, void *user);
 
+#define STALE_MAX_BYTES (256u * 1024u)
+
 struct rpc_options {
     /* One whole message with its header. */
     void (*write)(str message, void *user);
@@ -68,7 +70,9 @@ struct rpc_options {
     void *user;
     void *writer_user; /* of write and queued */
     size_t max_message_bytes;
-    size_t max_out_bytes; /* queued bytes that mean the peer is gone; notifications drop at 1/8 */
+    /* Queued bytes that mean the peer is gone. Notifications that may be dropped are from an eighth
+     * of it on, or from STALE_MAX_BYTES: who reads again wants the newest, not all that was. */
+    size_t max_out_bytes;
 };
 
 struct rpc *rpc_create(const struct rpc_options *options);

@@ -9,6 +9,7 @@
 #include "core/base/clock.h"
 #include "core/base/limits.h"
 #include "core/base/log.h"
+#include "lsp/later.h"
 #include "lsp/answer_store.h"
 #include "lsp/methods.h"
 #include "lsp/task.h"
@@ -73,6 +74,7 @@ void session_destroy(struct session *s)
     tasks_cancel_all(s);
     engine_destroy(s->engine); /* ends what is asked: each is answered */
     s->engine = NULL;
+    laters_release(s);
     store_destroy(s->store);
     upstream_destroy(s->upstream);
     predictor_destroy(s->predictor);

@@ -17,6 +17,7 @@
 #include "core/base/map.h"
 #include "core/engine.h"
 #include "lsp/consent.h"
+#include "lsp/notice.h"
 #include "lsp/position.h"
 #include "lsp/rpc.h"
 
@@ -57,10 +58,12 @@ struct client { /* what initialize said of the editor */
     bool shows_documents;       /* window/showDocument */
     bool shows_answers;         /* our own plugins: crucible/answer */
     bool asks_instructions;     /* our own plugins ask the person what to refactor */
+    bool takes_updates;         /* our own plugins: crucible/inlineUpdate */
     bool is_plugin;             /* speaks the dialect with editorPluginInfo */
 };
 
 struct ask;
+struct later;
 struct task;
 struct hover;
 struct session_document { /* one open document */
@@ -70,17 +73,11 @@ struct session_document { /* one open document */
     bool has_version;
     bool is_desynced;           /* edits were lost: no suggestions until its text comes whole */
     struct ask *asks[2];        /* by question_kind: the one that waits, or NULL */
+    struct later *later;        /* what may come of the newest answer, or NULL */
     uint64_t explicit_revision; /* where the last explicit request was answered with text */
     size_t explicit_cursor;
     bool has_explicit;
     UT_hash_handle hh;
-};
-
-#define SESSION_SHOWN 32u
-struct shown { /* an answer that the editor got */
-    uint64_t trace;
-    size_t n_bytes;
-    size_t n_accepted; /* of them, so far */
 };
 
 struct session {
@@ -128,8 +125,8 @@ struct session {
     /* -- asking -- */
     struct ask *asks; /* all that wait for the engine */
     bool has_asked_inline;
-    struct shown shown[SESSION_SHOWN];
-    size_t n_shown;
+    struct later *laters;   /* answers that more may come of */
+    struct notices notices; /* failures that whoever typed was told of */
 
     /* -- actions and hovers -- */
     struct task *tasks;
@@ -232,7 +229,9 @@ void hovers_cancel_document(struct session *s, uint64_t document);
 extern const str command_names[];
 extern const size_t n_command_names;
 void on_execute_command(struct session *s, struct rpc_call *call);
+void on_completion_shown(struct session *s, struct rpc_call *call);
 void on_partially_accepted(struct session *s, struct rpc_call *call);
+void on_did_focus(struct session *s, struct rpc_call *call);
 
 /* -- status.c -- */
 /* Something has changed: the editor hears of it soon, at most ten times a second. */

@@ -9,6 +9,7 @@
  *          about it until its whole text comes again. Unknown documents are never made here. */
 #include "core/base/log.h"
 #include "lsp/ask.h"
+#include "lsp/later.h"
 #include "lsp/session.h"
 #include "lsp/uri.h"
 
@@ -117,6 +118,7 @@ static void forget_document(struct session *s, struct session_document *doc)
         hovers_cancel_document(s, doc->id);
         documents_close(s->documents, doc->id);
     }
+    later_drop(doc);
     ask_forget_document(s, doc);
     if (s->last == doc) {
         s->last = NULL;

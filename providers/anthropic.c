@@ -1,4 +1,4 @@
-/* anthropic.c - Anthropic's messages: chat alone.
+/* anthropic.c - Anthropic's messages: chat, by which holes are filled too where a list says so.
  *
  * Why      Its key goes in a header of its own, a version of the API along with it, and its streams
  *          are named events without an end mark.

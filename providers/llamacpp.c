@@ -3,11 +3,11 @@
  * Why      It renders the hole's template itself (/infill), keeps a KV cache per slot, and says
  *          what its vocabulary knows, so that nothing has to be guessed from a model's name.
  * How      A probe asks /props (is it one, what does it run), the list of models, and /tokenize:
- *          every spelling of the tokens around a hole in one text. Those that come back as one
- *          piece are tokens of this model; with a prefix, a suffix and a middle among them /infill
- *          works. Nothing is generated and nothing is loaded for it. A router is asked for its list
- *          only: any question about one of its models would load it. It answers an order to load
- *          at once; its list says when the model is there.
+ *          every spelling of the tokens around a hole in one text (vocabulary.c). With a prefix, a
+ *          suffix and a middle among those that come back as one piece /infill works. What was
+ *          told once isn't asked again, and who sleeps isn't asked. Of a router the models that it
+ *          has awake are asked alone: any question about another would load it. It answers an
+ *          order to load at once; its list says when the model is there.
  * Rules    Always streams: a request that doesn't can't be cancelled. The user's text never stands
  *          in /infill's `prompt`, which is read for control tokens; prefix and suffix are not.
  *          A router's models are only ever loaded by an order: its questions say autoload=false. */
@@ -16,41 +16,22 @@
 #include "providers/body.h"
 #include "providers/figure.h"
 #include "providers/reply.h"
+#include "providers/vocabulary.h"
 
-#define BAR "\xEF\xBD\x9C" /* U+FF5C */
-#define LOW "\xE2\x96\x81" /* U+2581 */
-
-#define TOKENS_MAX 4096u /* pieces that our short text can come in */
+#define ASKED_MAX 8u /* tokenizers of a router that one look asks; the next one asks on */
 
 #define TOP_K 40
 #define TOP_P 0.9
 
-enum role { ROLE_PREFIX, ROLE_SUFFIX, ROLE_MIDDLE, N_ROLES };
-
-/* What the server itself recognises (and so /infill needs one row of each role). */
-static const char *const SPELLINGS[][N_ROLES] = {
-    {"<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>"},
-    {"<fim_prefix>", "<fim_suffix>", "<fim_middle>"},
-    {"<fim-prefix>", "<fim-suffix>", "<fim-middle>"},
-    {"<" BAR "fim" LOW "begin" BAR ">", "<" BAR "fim" LOW "hole" BAR ">",
-     "<" BAR "fim" LOW "end" BAR ">"},
-    {LOW "<PRE>", LOW "<SUF>", LOW "<MID>"},
-    {"<PRE>", "<SUF>", "<MID>"},
-    {"<|code_prefix|>", "<|code_suffix|>", "<|code_middle|>"},
-    {"<|prefix|>", "<|suffix|>", "<|middle|>"},
-};
-#define N_SPELLINGS (sizeof SPELLINGS / sizeof *SPELLINGS)
-
-/* Others, of models that fill holes by a prompt that we render. */
-static const char *const RAW_SPELLINGS[][2] = {
-    {"[PREFIX]", "[SUFFIX]"},
-    {"<[fim-prefix]>", "<[fim-suffix]>"},
-};
-#define N_RAW_SPELLINGS (sizeof RAW_SPELLINGS / sizeof *RAW_SPELLINGS)
-
 enum step { STEP_PROPS, STEP_MODELS, STEP_TOKENS };
 
 enum dialect { DIALECT_SINGLE, DIALECT_ROUTER };
+
+/* Whose tokenizers are to be asked: models that are awake. struct probe's notes. */
+struct notes {
+    bool is_sleeping; /* the only one */
+    size_t asked[ASKED_MAX], n_asked;
+};
 
 /* -- probing -- */
 
@@ -64,23 +45,26 @@ static void encode_running(unsigned dialect, struct http_request *out)
     buf_append(&out->path, dialect == DIALECT_ROUTER ? STR("/models") : STR("/v1/models"));
 }
 
-static void encode_tokenize(struct http_request *out)
+/* The model that this step asks about. */
+static struct model_info *asked_model(const struct probe *p)
+{
+    const struct notes *notes = p->notes;
+    return &p->models[is_router(p) ? notes->asked[p->step - STEP_TOKENS] : 0];
+}
+
+/* A router's model that has been unloaded meanwhile stays so. */
+static void encode_tokenize(const struct probe *p, struct http_request *out)
 {
     struct buf text;
     buf_init(&text, 4 * KIB);
-    for (size_t i = 0; i < N_SPELLINGS; i++) {
-        for (size_t role = 0; role < N_ROLES; role++) {
-            buf_append(&text, str_from(SPELLINGS[i][role]));
-        }
-    }
-    for (size_t i = 0; i < N_RAW_SPELLINGS; i++) {
-        buf_append(&text, str_from(RAW_SPELLINGS[i][0]));
-        buf_append(&text, str_from(RAW_SPELLINGS[i][1]));
-    }
+    vocabulary_append(&text);
     out->is_post = true;
-    buf_append(&out->path, STR("/tokenize"));
+    buf_append(&out->path, is_router(p) ? STR("/tokenize?autoload=false") : STR("/tokenize"));
     struct json_writer w = json_writer(&out->body);
     json_begin_object(&w);
+    if (is_router(p)) {
+        json_key_str(&w, STR("model"), asked_model(p)->id);
+    }
     json_key_str(&w, STR("content"), buf_str(&text));
     json_key_bool(&w, STR("add_special"), false);
     json_key_bool(&w, STR("parse_special"), true);
@@ -98,8 +82,8 @@ static void probe_request(const struct probe *p, struct http_request *out)
     case STEP_MODELS:
         encode_running(p->dialect, out);
         break;
-    default: /* STEP_TOKENS is the last */
-        encode_tokenize(out);
+    default: /* STEP_TOKENS and on, one model each */
+        encode_tokenize(p, out);
     }
 }
 
@@ -125,6 +109,9 @@ static enum probe_state read_props(struct probe *p, struct json props)
         return PROBE_FOREIGN;
     }
     p->version = arena_dup(p->arena, json_str(json_get(props, STR("build_info"))));
+    struct notes *notes = arena_alloc(p->arena, sizeof *notes);
+    notes->is_sleeping = json_bool(json_get(props, STR("is_sleeping")), false);
+    p->notes = notes;
     uint64_t n_slots = figure_count(json_get(props, STR("total_slots")));
     p->n_slots = n_slots < 1024 ? (unsigned)n_slots : 1024;
     if (json_str_eq(json_get(props, STR("role")), STR("router"))) {
@@ -168,6 +155,27 @@ static str joined_name(struct arena *arena, str file, str id)
                        : arena_printf(arena, STR_FMT " " STR_FMT, STR_ARG(file), STR_ARG(id));
 }
 
+/* Without pieces nothing is told: the template is then chosen by the model's name. */
+static void conclude_tokens(struct model_info *m)
+{
+    if (!m->tokens_told || vocabulary_has_raw(m)) {
+        m->abilities = MODEL_CHAT | MODEL_RAW;
+    } else {
+        m->abilities = MODEL_CHAT;
+    }
+    if (vocabulary_has_all(m)) {
+        m->abilities = MODEL_CHAT | MODEL_RAW | MODEL_INFILL;
+    }
+}
+
+/* Whether the model's tokenizer is still to be asked. */
+static bool wants_tokens(const struct probe *p, struct model_info *m)
+{
+    bool is_known = vocabulary_recall(p, m);
+    conclude_tokens(m);
+    return !is_known;
+}
+
 static enum probe_state read_single(struct probe *p, struct json reply)
 {
     struct model_info *model = &p->models[0];
@@ -178,7 +186,8 @@ static enum probe_state read_single(struct probe *p, struct json reply)
     }
     read_meta(model, entry);
     model->name = joined_name(p->arena, model->name, last_name(model->id));
-    return PROBE_MORE;
+    const struct notes *notes = p->notes;
+    return wants_tokens(p, model) && !notes->is_sleeping ? PROBE_MORE : PROBE_READY;
 }
 
 static void read_status(struct model_info *model, struct json entry)
@@ -187,6 +196,16 @@ static void read_status(struct model_info *model, struct json entry)
     model->is_loaded = json_str_eq(status, STR("loaded")) || json_str_eq(status, STR("sleeping"));
     model->is_starting =
         json_str_eq(status, STR("loading")) || json_str_eq(status, STR("downloading"));
+}
+
+/* Only who is awake is asked: any other question would load or wake the model. */
+static void note_asked(struct probe *p, struct model_info *m, struct json entry)
+{
+    struct notes *notes = p->notes;
+    struct json status = json_get(json_get(entry, STR("status")), STR("value"));
+    if (wants_tokens(p, m) && json_str_eq(status, STR("loaded")) && notes->n_asked < ASKED_MAX) {
+        notes->asked[notes->n_asked++] = (size_t)(m - p->models);
+    }
 }
 
 static enum probe_state read_router(struct probe *p, struct json reply)
@@ -213,8 +232,10 @@ static enum probe_state read_router(struct probe *p, struct json reply)
         if (model->n_ctx == 0) {
             model->n_ctx = figure_count(json_get(entry, STR("context_length")));
         }
+        note_asked(p, model, entry);
     }
-    return PROBE_READY;
+    const struct notes *notes = p->notes;
+    return notes->n_asked > 0 ? PROBE_MORE : PROBE_READY;
 }
 
 static bool take_running(struct json list, struct model_info *models, size_t n_models)
@@ -249,48 +270,14 @@ static bool read_running(str body, struct arena *arena, struct model_info *model
     return is_told;
 }
 
-static bool has_piece(struct json tokens, const char *spelling)
-{
-    struct json_iter it = json_iter(tokens);
-    struct json token;
-    while (json_next(&it, NULL, &token)) {
-        if (json_str_eq(json_get(token, STR("piece")), str_from(spelling))) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Builds that don't give pieces can't tell: the template is then chosen by the model's name. */
-static unsigned abilities_of(struct json tokens)
-{
-    if (!json_is(json_get(json_at(tokens, 0), STR("id")), JSON_NUMBER)) {
-        return MODEL_CHAT | MODEL_RAW;
-    }
-    unsigned roles = 0;
-    for (size_t i = 0; i < N_SPELLINGS; i++) {
-        for (size_t role = 0; role < N_ROLES; role++) {
-            roles |= has_piece(tokens, SPELLINGS[i][role]) ? 1u << role : 0;
-        }
-    }
-    if (roles == (1u << N_ROLES) - 1) {
-        return MODEL_CHAT | MODEL_RAW | MODEL_INFILL;
-    }
-    for (size_t i = 0; i < N_RAW_SPELLINGS; i++) {
-        if (has_piece(tokens, RAW_SPELLINGS[i][0]) && has_piece(tokens, RAW_SPELLINGS[i][1])) {
-            return MODEL_CHAT | MODEL_RAW;
-        }
-    }
-    return MODEL_CHAT;
-}
-
 static enum probe_state read_tokens(struct probe *p, struct json reply)
 {
-    struct json tokens = json_get(reply, STR("tokens"));
-    if (json_count(tokens) > 0 && json_count(tokens) <= TOKENS_MAX) {
-        p->models[0].abilities = abilities_of(tokens);
-    }
-    return PROBE_READY;
+    const struct notes *notes = p->notes;
+    struct model_info *model = asked_model(p);
+    (void)vocabulary_read(json_get(reply, STR("tokens")), p->arena, model);
+    conclude_tokens(model);
+    bool has_more = is_router(p) && p->step - STEP_TOKENS + 1 < notes->n_asked;
+    return has_more ? PROBE_MORE : PROBE_READY;
 }
 
 /* Reads the answer to the current step; `reply` is JSON_NONE unless it came with status 200. */
@@ -301,21 +288,22 @@ static enum probe_state read_step(struct probe *p, struct json reply)
         return read_props(p, reply);
     case STEP_MODELS:
         return is_router(p) ? read_router(p, reply) : read_single(p, reply);
-    default: /* STEP_TOKENS is the last */
+    default: /* STEP_TOKENS and on */
         return read_tokens(p, reply);
     }
 }
 
 static enum probe_state probe_reply(struct probe *p, int status, str body)
 {
-    if (status == 401 || status == 403) {
+    bool is_of_one = is_router(p) && p->step >= STEP_TOKENS; /* says nothing of the router itself */
+    if (!is_of_one && (status == 401 || status == 403)) {
         return PROBE_REFUSED;
     }
-    if (reply_is_loading(status, body)) {
+    if (!is_of_one && reply_is_loading(status, body)) {
         p->loading = -1;
         return PROBE_LOADING;
     }
-    if (status != 200 && (status < 400 || p->step == STEP_PROPS)) {
+    if (!is_of_one && status != 200 && (status < 400 || p->step == STEP_PROPS)) {
         return PROBE_FOREIGN;
     }
     struct arena arena = {0};

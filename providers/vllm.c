@@ -3,22 +3,25 @@
  * Why      The OpenAI dialect reaches it too, but doesn't know that it may be asleep, hides the
  *          tokens that would stop a text in the middle, and guesses at its context.
  * How      A probe reads the list (the model and its LoRA adapters, with max_model_len), asks
- *          /is_sleeping, which only a server with VLLM_SERVER_DEV_MODE=1 has, and the version. A
+ *          /is_sleeping, which only a server with VLLM_SERVER_DEV_MODE=1 has, the version, and
+ *          once what its tokenizer makes of the tokens around a hole (vocabulary.c). A
  *          server that sleeps is woken by an order like any model that has to be loaded.
  * Rules    Four stop strings at most: more are refused. `suffix` is never sent: it isn't supported.
  *          Rendered prompts ask for special tokens to be shown, since one that is hidden matches no
  *          stop string. `max_tokens` always goes along: it would be 16. Level 2 of sleep throws the
  *          weights away; waking from it takes a reload that only the server's owner can order.
  *          No port is looked at unasked: on 8000 other people's programs are under development. */
+#include "core/base/limits.h"
 #include "providers/body.h"
 #include "providers/listing.h"
 #include "providers/reply.h"
+#include "providers/vocabulary.h"
 
 #define MAX_STOPS 4u
 
 enum dialect { DIALECT_AWAKE, DIALECT_SLEEPER };
 
-enum step { STEP_MODELS, STEP_SLEEPING, STEP_VERSION };
+enum step { STEP_MODELS, STEP_SLEEPING, STEP_VERSION, STEP_TOKENS };
 
 /* -- probing -- */
 
@@ -26,6 +29,24 @@ static void encode_running(unsigned dialect, struct http_request *out)
 {
     (void)dialect; /* others are never asked: nothing of theirs is unloaded */
     buf_append(&out->path, STR("/is_sleeping"));
+}
+
+/* Answered by the server's front, whether the model sleeps or not. */
+static void encode_tokenize(const struct probe *p, struct http_request *out)
+{
+    struct buf text;
+    buf_init(&text, 4 * KIB);
+    vocabulary_append(&text);
+    out->is_post = true;
+    buf_append(&out->path, STR("/tokenize"));
+    struct json_writer w = json_writer(&out->body);
+    json_begin_object(&w);
+    json_key_str(&w, STR("model"), p->models[0].id);
+    json_key_str(&w, STR("prompt"), buf_str(&text));
+    json_key_bool(&w, STR("add_special_tokens"), false);
+    json_key_bool(&w, STR("return_token_strs"), true);
+    json_end_object(&w);
+    buf_release(&text);
 }
 
 static void probe_request(const struct probe *p, struct http_request *out)
@@ -37,8 +58,11 @@ static void probe_request(const struct probe *p, struct http_request *out)
     case STEP_SLEEPING:
         encode_running(p->dialect, out);
         break;
-    default: /* STEP_VERSION is the last */
+    case STEP_VERSION:
         buf_append(&out->path, STR("/version"));
+        break;
+    default: /* STEP_TOKENS is the last */
+        encode_tokenize(p, out);
     }
 }
 
@@ -75,7 +99,29 @@ static bool read_running(str body, struct arena *arena, struct model_info *model
     return is_told;
 }
 
-/* The answers after the list; neither has to be there. */
+/* Whether nothing is left to be asked of the tokenizer. */
+static bool recall_tokens(struct probe *p)
+{
+    bool is_known = true;
+    for (size_t i = 0; i < p->n_models; i++) {
+        is_known = vocabulary_recall(p, &p->models[i]) && is_known;
+    }
+    return is_known;
+}
+
+/* The adapters share the tokenizer of the model under them. Older servers tell no pieces: then the
+ * name goes on to be believed. */
+static void read_tokens(struct probe *p, struct json reply)
+{
+    struct model_info *first = &p->models[0];
+    bool is_told = vocabulary_read(json_get(reply, STR("token_strs")), p->arena, first);
+    for (size_t i = 1; is_told && i < p->n_models; i++) {
+        p->models[i].tokens = first->tokens;
+        p->models[i].tokens_told = true;
+    }
+}
+
+/* The answers after the list; none has to be there. */
 static enum probe_state read_more(struct probe *p, struct json reply)
 {
     if (p->step == STEP_SLEEPING) {
@@ -84,7 +130,11 @@ static enum probe_state read_more(struct probe *p, struct json reply)
         p->is_static = !has_sleep;
         return PROBE_MORE;
     }
-    p->version = arena_dup(p->arena, json_str(json_get(reply, STR("version"))));
+    if (p->step == STEP_VERSION) {
+        p->version = arena_dup(p->arena, json_str(json_get(reply, STR("version"))));
+        return recall_tokens(p) ? PROBE_READY : PROBE_MORE;
+    }
+    read_tokens(p, reply);
     return PROBE_READY;
 }
 

@@ -19,6 +19,7 @@ struct documents {
     uint64_t last_id;
     documents_fn *fn; /* may be NULL */
     void *user;
+    struct buf removed; /* of the edit that is being told */
 };
 
 static str dup_str(str s)
@@ -53,7 +54,9 @@ static void forget(struct documents *ds, struct entry *e)
 
 struct documents *documents_create(void)
 {
-    return xcalloc(1, sizeof(struct documents));
+    struct documents *ds = xcalloc(1, sizeof *ds);
+    buf_init(&ds->removed, EDIT_KEPT_BYTES);
+    return ds;
 }
 
 void documents_destroy(struct documents *ds)
@@ -66,6 +69,7 @@ void documents_destroy(struct documents *ds)
     {
         forget(ds, e);
     }
+    buf_release(&ds->removed);
     xfree(ds);
 }
 
@@ -104,15 +108,81 @@ struct open_document *documents_find(struct documents *ds, uint64_t id)
     return e ? &e->doc : NULL;
 }
 
+static bool is_inside_letter(char c)
+{
+    return ((unsigned char)c & 0xC0) == 0x80;
+}
+
+/* How much of `text` the document has at [start, end), which lies in at most two pieces. */
+static size_t alike_before(const struct document *d, size_t start, size_t end, str text)
+{
+    size_t n = 0;
+    for (size_t at = start; at < end && n < text.len && at == start + n;) {
+        str piece = document_piece(d, at, end);
+        size_t k = 0;
+        while (k < piece.len && n < text.len && piece.ptr[k] == text.ptr[n]) {
+            k++;
+            n++;
+        }
+        at += piece.len;
+    }
+    while (n > 0 && n < text.len && is_inside_letter(text.ptr[n])) {
+        n--;
+    }
+    while (n > 0 && start + n < end && is_inside_letter(document_byte(d, start + n))) {
+        n--;
+    }
+    return n;
+}
+
+static size_t alike_behind(const struct document *d, size_t start, size_t end, str text)
+{
+    str pieces[2];
+    pieces[0] = document_piece(d, start, end);
+    pieces[1] = document_piece(d, start + pieces[0].len, end);
+    size_t n = 0;
+    for (int i = 1; i >= 0; i--) {
+        size_t k = pieces[i].len;
+        while (k > 0 && n < text.len && pieces[i].ptr[k - 1] == text.ptr[text.len - n - 1]) {
+            k--;
+            n++;
+        }
+        if (k > 0) {
+            break;
+        }
+    }
+    while (n > 0 && is_inside_letter(text.ptr[text.len - n])) {
+        n--;
+    }
+    return n;
+}
+
+/* The edit without what it leaves as it was. */
+static struct edit narrowed(const struct document *d, size_t start, size_t end, str text)
+{
+    size_t before = alike_before(d, start, end, text);
+    str rest = str_sub(text, before, text.len);
+    size_t behind = alike_behind(d, start + before, end, rest);
+    return (struct edit){.start = start + before,
+                         .n_removed = end - start - before - behind,
+                         .n_inserted = rest.len - behind};
+}
+
 enum err documents_edit(struct documents *ds, uint64_t id, size_t start, size_t end, str text)
 {
     struct entry *e = find_entry(ds, id);
     if (!e) {
         return ERR_NOT_FOUND;
     }
+    struct edit edit = narrowed(e->doc.text, start, end, text);
+    buf_clear(&ds->removed);
+    if (edit.n_removed <= EDIT_KEPT_BYTES) {
+        document_copy(e->doc.text, edit.start, edit.start + edit.n_removed, &ds->removed);
+    }
     enum err err = document_edit(e->doc.text, start, end, text);
     if (err == ERR_OK) {
-        tell(ds, &e->doc, &(struct edit){start, end - start, text.len});
+        edit.removed = buf_str(&ds->removed);
+        tell(ds, &e->doc, &edit);
     }
     return err;
 }

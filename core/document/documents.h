@@ -6,11 +6,16 @@
 
 #include "core/document/document.h"
 
-/* What one edit did: [start, start + n_removed) became n_inserted bytes. */
+#define EDIT_KEPT_BYTES 1024u
+
+/* What one edit did: [start, start + n_removed) became n_inserted bytes. Where both texts begin or
+ * end alike, what is alike is no part of it: an editor that sends the whole text for each key has
+ * typed one letter. */
 struct edit {
     size_t start;
     size_t n_removed;
     size_t n_inserted;
+    str removed; /* what went, where that was at most EDIT_KEPT_BYTES; else empty. Borrowed */
 };
 
 struct open_document {

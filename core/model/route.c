@@ -23,6 +23,7 @@ static void take(struct route *r, const struct endpoint *ep, const struct model_
 {
     r->endpoint = ep->id;
     r->is_remote = ep->tier != TIER_LOOPBACK || (m != NULL && m->is_remote);
+    r->fills_by_chat = m != NULL && r->role != ROLE_CHAT && !r->can_fill(m);
     str model = m != NULL ? m->id : STR("");
     (void)snprintf(r->name, sizeof(r->name), STR_FMT "%s" STR_FMT, STR_ARG(ep->name),
                    model.len > 0 ? "/" : "", STR_ARG(model));
@@ -56,6 +57,17 @@ static int readiness(const struct model_info *m)
 static bool serves(const struct route *r, const struct model_info *m)
 {
     return r->role == ROLE_CHAT ? (m->abilities & MODEL_CHAT) != 0 : r->can_fill(m);
+}
+
+/* Whether a model that only follows instructions may be told to fill holes: `name` has to be its
+ * own, and not just its endpoint's. */
+static bool serves_by_chat(const struct route *r, const struct endpoint *ep,
+                           const struct model_info *m, str name)
+{
+    bool is_near = ep->tier == TIER_LOOPBACK && !m->is_remote;
+    bool is_named = name.len > 0 && (str_eq(m->id, name) || str_eq(m->name, name));
+    return r->role != ROLE_CHAT && (m->abilities & MODEL_CHAT) != 0 && is_named &&
+           (is_near || r->is_own_list);
 }
 
 static bool is_better_at_typing(const struct model_info *a, const struct model_info *b)
@@ -218,7 +230,7 @@ static bool try_endpoint(struct route *r, const struct endpoint *ep, str model)
         say(r, STR_FMT " has no models yet; get one: %s", STR_ARG(ep->name), hint);
         return false;
     }
-    if (m == NULL || !serves(r, m)) {
+    if (m == NULL || !(serves(r, m) || serves_by_chat(r, ep, m, model))) {
         say_unfit(r, ep, hint);
         return false;
     }

@@ -5,7 +5,9 @@
  * smallest, which answers soonest. For chat: models that follow instructions, the largest that fits
  * into ROUTE_CHAT_MAX_BYTES and this machine, loaded or not, since a person who asks can wait. What
  * sends text elsewhere, be it a remote endpoint or a model that a server of this machine forwards,
- * is only ever chosen when the configuration names it; the latter when the user's own file does. */
+ * is only ever chosen when the configuration names it; the latter when the user's own file does. A
+ * model that only follows instructions serves typing, by chat, where a list names that very model,
+ * and never otherwise; one elsewhere, where such talk may cost money, when the user's own does. */
 #ifndef CRUCIBLE_MODEL_ROUTE_H
 #define CRUCIBLE_MODEL_ROUTE_H
 
@@ -49,6 +51,7 @@ struct route {
     unsigned abilities;     /* enum model_ability */
     unsigned capabilities;  /* enum provider_capability */
     uint64_t n_ctx;         /* tokens that the model takes, 0: unknown */
+    bool fills_by_chat;     /* of typing: the model only follows instructions, and is told to */
     bool is_remote;         /* text leaves this machine */
     bool needs_load;        /* a model that is preferred isn't loaded: upstream_load it */
     bool is_idle;           /* LOADING, but nobody has sent for the model yet */

@@ -336,6 +336,44 @@ static bool stops_at(const struct template_family *f, const char *token)
     return false;
 }
 
+static bool is_around_hole(str token)
+{
+    static const char *const WORDS[] = {"prefix", "suffix", "middle", "fim",
+                                        "pre>",   "suf>",   "mid>"};
+    for (size_t i = 0; i < sizeof WORDS / sizeof *WORDS; i++) {
+        if (str_contains_nocase(token, str_from(WORDS[i]))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* SentencePiece spells a token behind its blank. */
+static bool has_line(str lines, str token)
+{
+    str line;
+    while (str_next(&lines, '\n', &line)) {
+        str bare = str_starts_with(line, STR(LOW)) ? str_sub(line, sizeof LOW - 1, line.len) : line;
+        if (str_eq(line, token) || str_eq(bare, token)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool template_is_proven(const struct template_family *f, str tokens)
+{
+    str pattern = str_from(f->pattern);
+    for (size_t i = 0; i < pattern.len; i++) {
+        const struct token *token = token_at(str_sub(pattern, i, pattern.len), NULL);
+        if (token != NULL && is_around_hole(str_from(token->text)) &&
+            !has_line(tokens, str_from(token->text))) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* Bytes of the character that starts a token. */
 static size_t first_char_len(char c)
 {
@@ -380,8 +418,12 @@ static void render_name(const struct template_family *f, str name, struct buf *o
     buf_release(&line);
 }
 
-/* Name of the language by the file name's extension; the extension itself where it isn't known. */
-static str language_of(str file_name)
+void template_append_name(str file_name, struct buf *out)
+{
+    render_name(NULL, file_name, out);
+}
+
+str template_language(str file_name)
 {
     static const char *const NAMES[][2] = {
         {"c", "C"},           {"h", "C"},
@@ -434,7 +476,7 @@ void template_render(const struct template_family *f, str prefix, str suffix, st
             break;
         default:
             ASSERT(*p == 'L');
-            render_name(f, language_of(file_name), out);
+            render_name(f, template_language(file_name), out);
         }
     }
 }

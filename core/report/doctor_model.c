@@ -264,11 +264,12 @@ void doctor_check_role(struct doctor *d, const struct upstream *u, const struct 
         }
     }
     if (r->state == ROUTE_READY) {
-        doctor_find(d, id_of(r), FINDING_OK, subject, "%s serves it%s", r->name,
+        doctor_find(d, id_of(r), FINDING_OK, subject, "%s serves it%s%s", r->name,
+                    r->fills_by_chat ? " by chat, since it can't fill in the middle" : "",
                     r->is_remote ? "; text leaves this machine" : "");
     } else if (r->state == ROUTE_LOADING) {
-        doctor_find(d, id_of(r), FINDING_OK, subject, "%s is to serve it, and isn't loaded",
-                    r->name);
+        doctor_find(d, id_of(r), FINDING_OK, subject, "%s is to serve it%s, and isn't loaded",
+                    r->name, r->fills_by_chat ? " by chat" : "");
     } else if (names_predictor_alone(names) && r->role != ROLE_CHAT) {
         doctor_find(d, id_of(r), FINDING_OK, subject,
                     "the built-in predictor serves it, as configured");

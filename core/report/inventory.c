@@ -70,12 +70,16 @@ const char *inventory_model_state(const struct endpoint *e, const struct model_i
 
 void inventory_abilities(const struct model_info *m, struct buf *out)
 {
+    bool fills = leg_can_fill(m);
+    bool chats = (m->abilities & MODEL_CHAT) != 0;
+    bool is_raw = (m->abilities & MODEL_RAW) != 0 && (fills || !chats); /* else of no use to us */
     const struct {
         bool is_so;
         const char *word;
-    } words[] = {{leg_can_fill(m), "fills"},
-                 {(m->abilities & MODEL_CHAT) != 0, "chat"},
-                 {(m->abilities & MODEL_RAW) != 0, "raw"}};
+    } words[] = {{fills, "fills"},
+                 {chats, "chat"},
+                 {is_raw, "raw"},
+                 {!fills && (chats || is_raw), "can't fill"}};
     bool has_any = false;
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
         if (words[i].is_so) {
@@ -188,6 +192,7 @@ static void write_role(const struct upstream *u, const struct settings *s, enum 
     json_key_str(w, STR("endpoint"), e != NULL ? e->name : STR(""));
     json_key_str(w, STR("model"), m != NULL ? m->id : STR(""));
     json_key_bool(w, STR("remote"), r.is_remote);
+    json_key_bool(w, STR("byChat"), r.fills_by_chat);
     json_key_bool(w, STR("needsLoad"), r.needs_load);
     json_key_str(w, STR("message"), str_from(r.message));
     json_end_object(w);

@@ -7,7 +7,7 @@
  *                    "loaded", "loading", "fillsMiddle", "chat", "raw", "thinks", "remote",
  *                    "error"?}]}],
  *    "roles": [{"role", "state": "ready" | "loading" | "none", "name", "endpoint", "model",
- *               "remote", "needsLoad", "message"}]}
+ *               "remote", "byChat", "needsLoad", "message"}]}
  * Numbers are 0 where they aren't known. Members are only ever added. */
 #ifndef CRUCIBLE_REPORT_INVENTORY_H
 #define CRUCIBLE_REPORT_INVENTORY_H
@@ -24,7 +24,7 @@ void inventory_state(const struct endpoint *e, struct buf *out);
 /* "loaded", "not loaded", "loading", "failed" (to load); "elsewhere" where text for it leaves this
  * machine, and nothing where its server has no say in it. */
 const char *inventory_model_state(const struct endpoint *e, const struct model_info *m);
-/* What it is good for: "fills, chat, raw". */
+/* What it is good for: "fills, chat, raw"; "chat, can't fill". */
 void inventory_abilities(const struct model_info *m, struct buf *out);
 /* "1.5 B", "4.2 M"; nothing for 0. */
 void inventory_count(uint64_t n, struct buf *out);

@@ -41,6 +41,7 @@ struct flight {
     struct lane *lane; /* its document's list while it has marks; else NULL */
     size_t anchor, suffix, window_start, window_end; /* marks */
     struct buf text;                                 /* clean */
+    struct buf author;                               /* empty: the model that it was asked of */
     bool is_line_whole;                              /* the text's last line is complete */
     size_t n_shown;                                  /* bytes of the text that were shown */
     char near_before[FLIGHT_NEAR_BYTES], near_after[FLIGHT_NEAR_BYTES];
@@ -148,6 +149,7 @@ static void flight_free(struct flights *f, struct flight *fl)
     }
     f->stats.n_landed -= fl->state == LANDED;
     buf_release(&fl->text);
+    buf_release(&fl->author);
     xfree(fl);
 }
 
@@ -519,6 +521,7 @@ static struct flight *flight_create(struct flights *f, uint64_t window_hash)
     fl->window_hash = window_hash;
     fl->grace_us = CLOCK_NEVER;
     buf_init(&fl->text, FLIGHT_MAX_TEXT_BYTES);
+    buf_init(&fl->author, KIB);
     HASH_ADD(hh, f->by_id, id, sizeof(fl->id), fl);
     enter_flying(f, fl);
     f->stats.n_taken_off++;
@@ -579,6 +582,35 @@ void flights_feed(struct flights *f, uint64_t flight, str clean, bool is_line_wh
         fl->is_line_whole = is_line_whole;
         f->stats.n_bytes += fl->text.len - before;
     }
+}
+
+void flights_note_author(struct flights *f, uint64_t flight, str name)
+{
+    struct flight *fl = find(f, flight);
+    if (fl != NULL) {
+        buf_clear(&fl->author);
+        buf_append(&fl->author, name);
+        fl->is_pure = false;
+    }
+}
+
+str flights_author(const struct flights *f, uint64_t flight)
+{
+    const struct flight *fl = find(f, flight);
+    return fl != NULL ? buf_str(&fl->author) : STR("");
+}
+
+bool flights_place(const struct flights *f, uint64_t flight, struct flight_place *out)
+{
+    const struct flight *fl = find(f, flight);
+    if (fl == NULL || fl->lane == NULL) {
+        return false;
+    }
+    *out = (struct flight_place){.document = fl->lane->document,
+                                 .anchor = fl->anchor,
+                                 .suffix = fl->suffix,
+                                 .text = buf_str(&fl->text)};
+    return true;
 }
 
 void flights_land(struct flights *f, uint64_t flight, bool is_complete, uint64_t now_us)

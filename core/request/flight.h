@@ -109,6 +109,20 @@ enum boarded flights_board_similar(struct flights *f, uint64_t key, uint64_t rid
 /* Appends clean text; is_line_whole: the text's last line is known to be complete, though its line
  * end hasn't been given yet. Unknown flights are ignored. */
 void flights_feed(struct flights *f, uint64_t flight, str clean, bool is_line_whole);
+/* Another model writes its text than the one it is asked for by: `name`, for people. It still
+ * serves its document, but no other, nor the same window later. */
+void flights_note_author(struct flights *f, uint64_t flight, str name);
+/* Who that is, borrowed; empty where it is the one that it is asked for by. */
+str flights_author(const struct flights *f, uint64_t flight);
+/* Where it is anchored by now, and its text so far, borrowed: to have it written by another model.
+ * False where nobody knows. */
+struct flight_place {
+    uint64_t document;
+    size_t anchor,
+        suffix; /* byte offsets: its text goes on from one, and stands before the other */
+    str text;
+};
+bool flights_place(const struct flights *f, uint64_t flight, struct flight_place *out);
 /* Nothing more will come. is_complete: the text ended by itself or at a limit, so it may serve
  * later requests too; otherwise it broke off and only its riders see it. */
 void flights_land(struct flights *f, uint64_t flight, bool is_complete, uint64_t now_us);

@@ -282,6 +282,12 @@ uint64_t deadline_usual_us(const struct deadline *d, const struct deadline_call 
     return c ? sketch_quantile(&c->first, 0.5) : 0;
 }
 
+uint64_t deadline_late_us(const struct deadline *d, const struct deadline_call *call)
+{
+    const struct cell *c = call->kind != DEADLINE_LOAD ? cell_of(d, call) : NULL;
+    return c ? sketch_quantile(&c->first, QUANTILE) : 0;
+}
+
 /* -- hearing -- */
 
 static uint64_t bounded(uint64_t us)

@@ -55,6 +55,8 @@ void deadline_hear(struct deadline *d, const struct deadline_call *call,
 
 /* What an answer usually takes to begin: the median; 0 where too few came. */
 uint64_t deadline_usual_us(const struct deadline *d, const struct deadline_call *call);
+/* What 95 of 100 answers take to begin at most; 0 where too few came. */
+uint64_t deadline_late_us(const struct deadline *d, const struct deadline_call *call);
 /* Tokens in a second: of the prompt while it is read, of text while it is made. Where nothing was
  * measured, what is to be feared of the model's size; 0 where that is unknown, too. */
 double deadline_prompt_speed(const struct deadline *d);

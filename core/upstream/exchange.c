@@ -499,9 +499,11 @@ static void on_done(const struct error *error, void *user)
     } else if (x->is_decoding) {
         x->is_decoding = false;
         x->decoder.ops->decode_finish(&x->decoder, false);
-        if (!x->has_end && !x->has_failed && is_wanted(x)) {
+        bool is_nothing = x->call.n_pieces == 0 && x->end.reason == FINISH_NONE;
+        if ((!x->has_end || is_nothing) && !x->has_failed && is_wanted(x)) {
             error_set(&x->error, ERR_PROTOCOL, "the answer stopped without an end");
             x->has_failed = true;
+            x->has_end = false;
         }
     }
     if (is_wanted(x)) {

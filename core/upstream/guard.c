@@ -130,10 +130,14 @@ static enum err refuse(struct guard *g, const struct breaker *b, const struct er
     uint64_t until_us = breaker_next_us(b);
     g->figures.n_refused++;
     if (until_us == CLOCK_NEVER || until_us <= now_us) {
-        return error_set(why, ERR_REJECTED, "%.200s", cause->msg);
+        error_set(why, ERR_REJECTED, "%.200s", cause->msg);
+    } else {
+        error_set(why, ERR_REJECTED, "%.180s (asked again in %llu s)", cause->msg,
+                  (unsigned long long)((until_us - now_us + 999999) / 1000000));
     }
-    return error_set(why, ERR_REJECTED, "%.180s (asked again in %llu s)", cause->msg,
-                     (unsigned long long)((until_us - now_us + 999999) / 1000000));
+    why->cause = cause->cause;
+    why->detail = cause->detail;
+    return ERR_REJECTED;
 }
 
 enum err guard_admit(struct guard *g, str model, struct guard_call *c, uint64_t now_us,

@@ -59,7 +59,11 @@ static bool choose_candidate(struct entry *en, size_t from)
 static void begin_probe(struct entry *en)
 {
     arena_release(&en->probe_arena);
-    en->probe = (struct probe){.arena = &en->probe_arena, .loading = -1};
+    bool is_same = en->e.ops != NULL && en->e.ops == candidate_ops(en);
+    en->probe = (struct probe){.arena = &en->probe_arena,
+                               .known = is_same ? en->models : NULL,
+                               .n_known = is_same ? en->e.n_models : 0,
+                               .loading = -1};
     en->n_steps = 0;
 }
 

@@ -110,6 +110,8 @@ struct model_info {
     str id;             /* what requests call it */
     str name;           /* what it says of itself (file name, architecture): chooses the template */
     unsigned abilities; /* enum model_ability, as far as known */
+    str tokens;         /* the tokens around a hole that its own tokenizer has, a line each */
+    bool tokens_told;   /* the tokenizer was asked: it has no others */
     uint64_t n_params, n_bytes; /* 0: unknown */
     uint64_t n_ctx;             /* tokens per request, 0: unknown */
     uint64_t loaded_ctx;        /* tokens that it was loaded with where that is chosen at each load,
@@ -124,8 +126,10 @@ struct model_info {
     const struct error *load_error; /* why the last load failed; NULL: it didn't */
 };
 struct probe {
-    unsigned step;       /* how many requests have been answered */
-    struct arena *arena; /* owns every string of `models` */
+    unsigned step;                  /* how many requests have been answered */
+    struct arena *arena;            /* owns every string of `models` */
+    const struct model_info *known; /* what the last look found, borrowed; may be none */
+    size_t n_known;
     struct model_info *models;
     size_t n_models;
     unsigned n_slots; /* requests served in parallel; 0: unknown */

@@ -506,6 +506,15 @@ size_t upstream_prompt_bytes(const struct upstream *u, uint64_t endpoint, str mo
     return d ? deadline_prompt_bytes(d, within_us) : WINDOW_MAX_BYTES;
 }
 
+uint64_t upstream_late_us(const struct upstream *u, uint64_t endpoint, str model,
+                          size_t n_prompt_bytes)
+{
+    const struct entry *en = upstream_entry(u, endpoint);
+    const struct deadline *d = en ? guard_deadline(en->guard, model) : NULL;
+    struct deadline_call about = {.kind = DEADLINE_INLINE, .n_prompt_bytes = n_prompt_bytes};
+    return d ? deadline_late_us(d, &about) : 0;
+}
+
 struct upstream_pace upstream_pace(const struct upstream *u, uint64_t endpoint, str model)
 {
     const struct entry *en = upstream_entry(u, endpoint);

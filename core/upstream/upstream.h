@@ -105,6 +105,9 @@ bool upstream_would_admit(const struct upstream *u, uint64_t endpoint, str model
  * WINDOW_MAX_BYTES, which is also the answer where nothing is known. */
 size_t upstream_prompt_bytes(const struct upstream *u, uint64_t endpoint, str model,
                              uint64_t within_us);
+/* What 95 of 100 of typing's answers take to begin at most, of a prompt so large; 0: unknown. */
+uint64_t upstream_late_us(const struct upstream *u, uint64_t endpoint, str model,
+                          size_t n_prompt_bytes);
 struct upstream_pace {                   /* of a model at an endpoint, for people */
     const char *health;                  /* "good", "slow", "failing", "down", ... */
     const char *breaker;                 /* "closed", "open", "half-open", "blocked" */

@@ -188,6 +188,53 @@ def test_acceptance_is_undone_apart_from_what_was_typed(nvim):
     editor.until(lambda: editor.buffer() == text, "the text of before")
 
 
+def at_the_loop(editor, line):
+    editor.keys(f":{line}<CR>A")
+    editor.until(lambda: "total += numbers[i];" in editor.ghost(), "the first line")
+
+
+BODY = "\n        total += numbers[i];\n    }"
+SLOW_BODY = ["\n        total += numbers[i];\n", "    }", "\n    return total;\n"]
+
+
+@with_our_own
+def test_ghost_text_grows_while_nothing_is_typed(nvim):
+    text, line = without(BODY)
+    editor, sim = nvim(text)
+    sim.script(pieces=SLOW_BODY, token_ms=1500)
+    at_the_loop(editor, line)
+    assert "}" not in editor.ghost()
+    editor.until(lambda: editor.ghost().endswith("    }"), "the rest of the block")
+    assert len(sim.generations) == 1
+    editor.keys("<Tab>")
+    editor.until(lambda: editor.buffer() == TRUTH, "all of it to be accepted")
+
+
+@with_our_own
+def test_ghost_text_that_comes_late_is_shown(nvim):
+    text, line = without("numbers[i];")
+    editor, sim = nvim(text)
+    sim.script(first_ms=6500)
+    editor.keys(f":{line}<CR>A")
+    editor.until(lambda: editor.ghost() == "numbers[i];", "ghost text")
+    assert len(sim.generations) == 1
+    editor.keys("<Tab>")
+    editor.until(lambda: editor.buffer() == TRUTH, "the text to be accepted")
+
+
+@with_our_own
+def test_what_comes_late_is_left_out_where_things_have_moved_on(nvim):
+    text, line = without(BODY)
+    editor, sim = nvim(text)
+    sim.script(pieces=SLOW_BODY, token_ms=1500)
+    at_the_loop(editor, line)
+    sim.script(stall_at=0)  # of what is asked from now on
+    editor.keys("<Up>")
+    time.sleep(3.5)
+    assert "total +=" not in editor.ghost()
+    assert editor.buffer() == text
+
+
 @with_our_own
 def test_what_disagrees_hides_it_at_once(nvim):
     text, line = without("numbers[i];")

@@ -323,6 +323,21 @@ def test_slow_models_are_waited_for(code):
     code.until(lambda: code.ghost() == "numbers[i];", "ghost text that comes late")
 
 
+def test_ghost_text_that_comes_after_its_answer_is_shown(code):
+    text, line = without("numbers[i];")
+    code.sim.script(first_ms=6500)  # the server answers after 5 s: with nothing
+    code.start("sum.c", text)
+    asked = len(code.sim.generations)
+    code.go(line, 99)
+    code.type(" ")
+    code.press("Backspace")
+    code.until(lambda: code.ghost() == "numbers[i];", "ghost text that comes after the answer")
+    assert len(code.sim.generations) <= asked + 2  # of the blank and of its deletion
+    code.press("Tab")
+    code.until(lambda: "numbers[i];" in code.buffer() and not code.ghost(), "the text to be accepted")
+    code.save("sum.c", TRUTH)
+
+
 # -- state --
 
 def test_status_is_said_in_words_and_its_menu_toggles(code):

@@ -159,6 +159,10 @@ class Vllm(Kind):
                  "root": self.server.model, "parent": None, "max_model_len": self.server.n_ctx, "permission": []}]}
         if path == "/version":
             return 200, {"version": "0.13.0"}
+        if path == "/tokenize" and method == "POST":
+            pieces = [t["piece"] for t in self.server.tokens({"content": body["prompt"], "with_pieces": True})]
+            return 200, {"count": len(pieces), "max_model_len": self.server.n_ctx, "tokens": [1] * len(pieces),
+                         "token_strs": pieces if body.get("return_token_strs") else None}
         if self.has_sleep and path == "/is_sleeping":
             return 200, {"is_sleeping": self.is_sleeping}
         if self.has_sleep and path == "/wake_up" and method == "POST":

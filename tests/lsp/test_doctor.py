@@ -3,15 +3,14 @@ what to do about it, and has nothing to say of a healthy one."""
 import contextlib
 import http.client
 import re
-import shutil
 import socket
 import ssl
-import subprocess
 import threading
 import time
 
 import pytest
 
+from authority import authority  # noqa: F401  a fixture
 from client import SLOWNESS
 from simulator import Simulator
 from terminal import plain, run, run_in_terminal, run_json
@@ -206,33 +205,6 @@ def test_proxy_of_the_environment_is_not_for_this_machine(examine, good):
 
 
 # -- certificates --
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    """Makes certificates: own(name), or signed(name, days) by an authority whose own is ca.pem."""
-    if not shutil.which("openssl"):
-        pytest.skip("the openssl command makes the certificates")
-    folder = tmp_path_factory.mktemp("ca")
-    key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-
-    def openssl(*args):
-        subprocess.run(["openssl", *map(str, args)], check=True, capture_output=True, cwd=folder)
-
-    def own(name):
-        openssl("req", "-x509", *key, "-keyout", f"{name}.own.key", "-out", f"{name}.own.pem", "-days", 2,
-                "-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{name}")
-        return folder / f"{name}.own.pem", folder / f"{name}.own.key"
-
-    def signed(name, days=2):
-        (folder / "names").write_text(f"subjectAltName=DNS:{name}\n")
-        openssl("req", *key, "-keyout", f"{name}{days}.key", "-out", "request", "-subj", f"/CN={name}")
-        openssl("x509", "-req", "-in", "request", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial",
-                "-days", days, "-extfile", "names", "-out", f"{name}{days}.pem")
-        return folder / f"{name}{days}.pem", folder / f"{name}{days}.key"
-
-    openssl("req", "-x509", *key, "-keyout", "ca.key", "-out", "ca.pem", "-days", 2, "-subj", "/CN=Test Authority")
-    return type("Authority", (), {"own": staticmethod(own), "signed": staticmethod(signed), "ca": folder / "ca.pem"})
-
 
 @contextlib.contextmanager
 def secure(pair):

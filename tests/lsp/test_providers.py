@@ -1,11 +1,12 @@
 """test_providers.py - each kind of model server, the whole way: found or named, loaded where it has to be,
 asked in its own dialect, and its failures told in words."""
 import json
+import subprocess
 import time
 
 import pytest
 
-from client import SLOWNESS, applied
+from client import BINARY, SLOWNESS, applied
 from fixtures import TRUTH
 from simulator import Simulator
 
@@ -295,7 +296,7 @@ def test_mistral_host_without_a_list_serves_codestral(simulator, serve, place):
 def test_mistral_model_that_only_chats_isnt_asked_about_holes(simulator, serve, place):
     sim = simulator("mistral")
     sim.own.models = {"mistral-large": (False, True)}
-    server = serve(sim, model="mistral-large")
+    server = serve(sim, model="mistral-large", settings={"models": {"inline": ["it"]}})
     _, *where = place(server)
     assert server.inline(*where) == [] and sim.generations == []
     assert "can't fill in the middle" in text_of_stats(server)
@@ -306,13 +307,85 @@ def test_mistral_key_of_codestral_alone_is_pointed_to_its_host(simulator, serve)
     assert "https://codestral.mistral.ai" in text_of_stats(server)
 
 
-# -- Anthropic --
-def test_anthropic_is_not_asked_about_holes(simulator, serve, place):
-    sim = simulator("anthropic")
-    server = serve(sim)
+# -- tokenizers --
+@pytest.mark.parametrize("kind", ("vllm", "llamacpp"))
+def test_name_of_a_family_isnt_believed_against_the_tokenizer(simulator, serve, place, kind):
+    sim = simulator(kind, fim=False)
+    server = serve(sim, settings={"models": {"inline": ["it"]}})
     _, *where = place(server)
     assert server.inline(*where) == [] and sim.generations == []
     assert "can't fill in the middle" in text_of_stats(server)
+    assert len([e for e in sim.log if e["path"] == "/tokenize"]) == 1
+
+
+# -- Anthropic --
+def test_anthropic_is_not_asked_about_holes_unless_its_model_is_named(simulator, serve, place):
+    sim = simulator("anthropic")
+    server = serve(sim, settings={"models": {"inline": ["it"]}})
+    _, *where = place(server)
+    assert server.inline(*where) == [] and sim.generations == []
+    assert "can't fill in the middle" in text_of_stats(server)
+
+
+def test_anthropic_fills_holes_by_chat_where_its_model_is_named(simulator, serve, place):
+    sim = simulator("anthropic")
+    server = serve(sim)
+    text, *where = place(server)
+    sim.script(text="```c\n    return count;\n```", slice=3)
+    items = server.inline(*where)
+    assert items and applied(text, items[0]) == TRUTH
+    body = sim.generations[-1]["body"]
+    assert sim.generations[-1]["path"] == "/v1/messages" and body["max_tokens"] > 0
+    assert "<CURSOR>" in body["system"] and "return <CURSOR>\n}" in body["messages"][0]["content"]
+
+
+# -- holes by chat --
+TALKER = "gpt-talks"  # a name that tells no family
+
+
+@pytest.fixture
+def talker():
+    with Simulator([TRUTH], kind="openai", model=TALKER) as sim:
+        yield sim
+
+
+@pytest.mark.parametrize("answer", ["count;", "```c\ncount;\n```\nIt returns the number.", "    return count;",
+                                    "```\n    return count;\n```"])
+def test_model_that_only_chats_fills_holes_where_it_is_named(talker, serve, place, answer):
+    server = serve(talker, model=TALKER, ending="/v1")
+    text, *where = place(server)
+    talker.script(text=answer, slice=2)
+    items = server.inline(*where)
+    assert items and applied(text, items[0]) == TRUTH
+    sent = talker.generations[-1]
+    system, user = (m["content"] for m in sent["body"]["messages"])
+    assert sent["path"] == "/v1/chat/completions" and sent["body"]["stream"] is True
+    assert "<CURSOR>" in system and user.startswith("File: list.c\nLanguage: c\n")
+    assert user.count("<CURSOR>") == 1 and "    return <CURSOR>\n}" in user
+
+
+def test_model_that_explains_instead_is_silent(talker, serve, place):
+    server = serve(talker, model=TALKER, ending="/v1")
+    _, *where = place(server)
+    talker.script(text="Sure! Here is the code:\n```c\ncount;\n```")
+    assert server.inline(*where) == [] and len(talker.generations) == 1
+
+
+@pytest.mark.parametrize("names", [["it"], []])
+def test_model_that_only_chats_is_never_chosen_unnamed(talker, serve, place, names):
+    server = serve(talker, model=TALKER, ending="/v1", settings={"models": {"inline": names}})
+    _, *where = place(server)
+    assert server.inline(*where) == [] and talker.generations == []
+
+
+def test_who_fills_by_chat_is_said(talker, config, env):
+    for names, told in (([f"it/{TALKER}"], f"it/{TALKER}, by chat"), (["it"], "can't fill in the middle")):
+        config({"endpoints": [{"name": "it", "kind": "openai", "url": talker.url + "/v1"}],
+                "models": {"inline": names}})
+        run = subprocess.run([BINARY, "models"], env=env, capture_output=True, text=True, timeout=60)
+        role = next(line for line in run.stdout.splitlines() if line.startswith("inline "))
+        assert told in " ".join(run.stdout[run.stdout.index(role):].split()), run.stdout
+        assert "can't fill" in next(line for line in run.stdout.splitlines() if line.strip().startswith(TALKER))
 
 
 def test_anthropic_that_is_overloaded_is_looked_at_again(simulator, serve):

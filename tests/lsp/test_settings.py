@@ -133,6 +133,34 @@ def test_manual_trigger_waits_to_be_asked(served, sim, document):
     assert server.inline(uri, line, character, trigger=1)
 
 
+@pytest.mark.parametrize("debounce,asked", [(700, 1), (0, 4), ("auto", 4)])
+def test_debounce_is_waited_for_after_each_key(served, sim, document, debounce, asked):
+    server = served({"inline": {"debounce": debounce}, "models": {"inline": ["sim/tinycode"]}})
+    uri, text, line, character = document("    return ", "count;")
+    sim.script(first_ms=150, text="+ 1;")
+    server.open(uri, text)
+    for n, letter in enumerate("wxyz"):  # each disagrees with what the last key asked for
+        server.change(uri, 2 + n, (line, character, line, character + (n > 0), letter))
+        id = server.ask_inline(uri, line, character + 1)
+        if debounce != 700:
+            assert items_of(server.reply(id)["result"])
+    assert items_of(server.reply(id)["result"])[0]["insertText"] == "+ 1;"
+    assert len(sim.generations) == asked
+
+
+@pytest.mark.parametrize("prefetch", [True, False])
+def test_prefetch_continues_texts_that_are_nearly_used_up(served, sim, document, prefetch):
+    server = served({"inline": {"prefetch": prefetch}})
+    uri, text, line, character = document("    return ", "count;")
+    sim.script(text="first(a);\n    second(b);\n    third(c);\n    fourth(d);")
+    server.open(uri, text)
+    assert server.inline(uri, line, character)[0]["insertText"] == "first(a);"
+    server.change(uri, 2, (line, character, line, character, "first(a);"))
+    assert server.inline(uri, line, character + 9)[0]["insertText"].startswith("\n    second")
+    assert sim.wait(lambda: len(sim.generations) == 2, 5 if prefetch else 1) == prefetch
+    assert server.result("crucible/stats")["engine"]["ahead"] == prefetch
+
+
 def configured_client(**more):
     params = initialize_params(**more)
     params["capabilities"]["workspace"]["configuration"] = True

@@ -1,8 +1,8 @@
 // extension.js - Crucible in VS Code: finds crucible-ls, starts it, and shows what it says.
 //
 // How      Ghost text, hovers, code actions and the popup are vscode-languageclient's own. Here is what LSP has
-//          no words for: explanations that grow (answers.js), the state (status.js), what is going on and how to
-//          stop it (work.js), and commands (commands.js).
+//          no words for: explanations that grow (answers.js), ghost text that comes late (updates.js), the state
+//          (status.js), what is going on and how to stop it (work.js), and commands (commands.js).
 // Rules    Nothing is sent anywhere but to that process. Handlers are there before it is started.
 'use strict';
 const vscode = require('vscode');
@@ -12,6 +12,7 @@ const { Commands, executeCommand } = require('./commands');
 const { findProgram } = require('./program');
 const { answerConfiguration } = require('./settings');
 const { Status } = require('./status');
+const { Updates } = require('./updates');
 const { Work } = require('./work');
 
 const STOP_MS = 3000; // then it is left to its fate: its pipes are closed
@@ -19,7 +20,8 @@ const STOP_MS = 3000; // then it is left to its fate: its pipes are closed
 // Tells the server what we show ourselves.
 const own = {
   fillClientCapabilities(capabilities) {
-    capabilities.experimental = { ...capabilities.experimental, crucible: { answers: true, instructions: true } };
+    const crucible = { answers: true, instructions: true, inlineUpdates: true };
+    capabilities.experimental = { ...capabilities.experimental, crucible };
   },
   initialize() {},
   getState: () => ({ kind: 'static' }),
@@ -37,6 +39,7 @@ class Server {
       }
     };
     this.status = new Status();
+    this.updates = new Updates();
     this.work = new Work(stop, (token) => this.answers.find(token) !== undefined);
     this.answers = new Answers(stop, (id) => this.work.hide(id));
   }
@@ -78,6 +81,7 @@ class Server {
       outputChannel: this.channel,
       middleware: {
         executeCommand,
+        provideInlineCompletionItems: (...asked) => this.updates.provide(...asked),
         workspace: {
           configuration: answerConfiguration,
           // That something has changed; what, the server asks: a push would hold our defaults, too.
@@ -89,6 +93,7 @@ class Server {
     client.registerFeature(own);
     client.onNotification('crucible/status', (status) => this.status.receive(status));
     client.onNotification('crucible/answer', (answer) => this.answers.receive(answer));
+    client.onNotification('crucible/inlineUpdate', (update) => this.updates.receive(client, update));
     client.onDidChangeState(({ newState }) => this.onState(client, newState));
     return client;
   }

@@ -294,6 +294,7 @@ const struct policy policies[] = {
     {.name = "  without filling", OURS, .off = {.fill = true}},
     {.name = "  without going ahead", OURS, .off = {.ahead = true}},
     {.name = "  without keeping what was shown", OURS, .off = {.keep = true}},
+    {.name = "  without suppressing", OURS, .off = {.suppress = true}},
     {.name = "  with none of the last four",
      OURS,
      .off = {.hold = true, .fill = true, .ahead = true, .keep = true}},

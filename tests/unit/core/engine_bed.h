@@ -17,7 +17,9 @@
 
 /* -- what models and the predictor say -- */
 
+#ifndef MAX_EXCHANGES
 #define MAX_EXCHANGES 64
+#endif
 
 struct scripted_exchange {
     uint64_t id;
@@ -26,9 +28,11 @@ struct scripted_exchange {
     bool is_scout, is_open, was_cancelled;
     char prompt[4096]; /* prefix|suffix, or system|message of a chat */
     double temperature;
+    enum generate_shape shape;
     size_t n_stops;
     unsigned max_tokens;
     int slot;
+    char model[64];
 };
 
 #define WORLD_FIELDS                                                                               \
@@ -67,7 +71,9 @@ uint64_t exchange_start(struct upstream *u, const struct exchange_spec *spec,
                                     .temperature = spec->generate.temperature,
                                     .n_stops = spec->generate.n_stops,
                                     .max_tokens = spec->generate.max_tokens,
-                                    .slot = spec->generate.slot};
+                                    .slot = spec->generate.slot,
+                                    .shape = spec->generate.shape};
+    snprintf(x->model, sizeof(x->model), STR_FMT, STR_ARG(spec->generate.model));
     if (x->is_scout) {
         loop_post(NULL, answer_scout, x);
     } else {
@@ -107,7 +113,7 @@ void predictor_forget_document(struct predictor *p, uint64_t document)
 struct heard {
     unsigned n_done;
     enum err code;
-    char text[512], why[TRACE_WHY_BYTES], partial[512];
+    char text[512], why[TRACE_WHY_BYTES], partial[512], model[128];
     size_t n_replace;
     enum answer_source source;
     enum boarded boarded;
@@ -175,6 +181,7 @@ static inline void on_done(const struct answer *answer, const struct error *erro
     h->boarded = answer->boarded;
     h->n_replace = answer->n_replace;
     snprintf(h->text, sizeof(h->text), STR_FMT, STR_ARG(answer->text));
+    snprintf(h->model, sizeof(h->model), STR_FMT, STR_ARG(answer->model));
     snprintf(h->why, sizeof(h->why), STR_FMT, STR_ARG(answer->why));
 }
 

@@ -470,6 +470,8 @@ static void pauses_stop_to_count_where_nothing_came_of_them(void **state)
         ask(&bed, &h, 10);
         pass(200);
         erase(&bed, 4, 10); /* never that way */
+        type(&bed, 4, "u"); /* after what looks like an undo nobody is asked until a key */
+        erase(&bed, 4, 5);
         pass(3000);
     }
     assert_in_range(engine_stats(bed.engine)->n_ahead, 1, 4);

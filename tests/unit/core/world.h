@@ -41,6 +41,7 @@ static struct {
     struct model_info model;
     bool is_doubtful; /* the model hasn't been heard of for long */
     unsigned n_loads, n_refreshes, n_warmed;
+    uint64_t late_us; /* what 95 of 100 answers take to begin at most; 0: unknown */
     uint64_t failing; /* id of an endpoint that would refuse; 0: none */
     WORLD_FIELDS
 } world;
@@ -174,6 +175,16 @@ size_t upstream_prompt_bytes(const struct upstream *u, uint64_t endpoint, str mo
     (void)model;
     (void)within_us;
     return WINDOW_MAX_BYTES;
+}
+
+uint64_t upstream_late_us(const struct upstream *u, uint64_t endpoint, str model,
+                          size_t n_prompt_bytes)
+{
+    (void)u;
+    (void)endpoint;
+    (void)model;
+    ASSERT(n_prompt_bytes > 0);
+    return world.late_us;
 }
 
 bool upstream_is_settled(const struct upstream *u)

@@ -79,13 +79,25 @@ static void probe_tells_abilities_by_the_vocabulary(void **state)
     assert_int_equal(abilities_by("nonsense"), MODEL_CHAT | MODEL_RAW);
 }
 
+static void check_asks_for(const struct probe *p, const char *model)
+{
+    struct http_request request;
+    http_request_init(&request);
+    provider_named(KIND)->probe_request(p, &request);
+    assert_string_equal(buf_cstr(&request.path), "/tokenize?autoload=false");
+    assert_true(str_starts_with(buf_str(&request.body), str_from(model)));
+    http_request_release(&request);
+}
+
 static void probe_lists_a_routers_models(void **state)
 {
     (void)state;
     struct probe p = new_probe();
     assert_int_equal(reply(&p, 200, "{\"role\":\"router\",\"build_info\":\"b1\"}"), PROBE_MORE);
     check_path(&p, "/models");
-    assert_int_equal(probe_fixture(KIND, &p, "llamacpp_router_loaded.json"), PROBE_READY);
+    assert_int_equal(probe_fixture(KIND, &p, "llamacpp_router_loaded.json"), PROBE_MORE);
+    check_asks_for(&p, "{\"model\":\"tiny-a\"");
+    assert_int_equal(reply(&p, 200, "{}"), PROBE_READY);
     assert_int_equal(p.n_models, 3);
     assert_true(str_eq(p.models[0].id, STR("broken")) && !p.models[0].is_loaded);
     assert_true(str_eq(p.models[1].id, STR("tiny-a")) && p.models[1].is_loaded);
@@ -101,6 +113,81 @@ static void probe_lists_a_routers_models(void **state)
     p = new_probe();
     assert_int_equal(reply(&p, 200, "{\"build_info\":\"b1\"}"), PROBE_MORE);
     assert_true(p.is_static);
+}
+
+#define FIM_TOKENS                                                                                 \
+    "{\"tokens\":[" TOKEN("<|fim_prefix|>") "," TOKEN("<|fim_suffix|>") "," TOKEN(                 \
+        "<|fim_middle|>") "]}"
+
+/* What the tokenizer told is believed for as long as the model is the same. */
+static void tokenizer_is_asked_once_for_each_model(void **state)
+{
+    (void)state;
+    static const char *const PROPS = "{\"build_info\":\"b1\",\"model_path\":\"/m/x.gguf\"}";
+    static const char *const LIST = "{\"data\":[{\"id\":\"x\",\"meta\":{\"size\":7}}]}";
+    static const char *const OTHER = "{\"data\":[{\"id\":\"x\",\"meta\":{\"size\":8}}]}";
+    struct probe first = new_probe();
+    assert_int_equal(reply(&first, 200, PROPS), PROBE_MORE);
+    assert_int_equal(reply(&first, 200, LIST), PROBE_MORE);
+    assert_int_equal(reply(&first, 200, FIM_TOKENS), PROBE_READY);
+    assert_true(first.models[0].tokens_told);
+    assert_true(
+        str_eq(first.models[0].tokens, STR("<|fim_prefix|>\n<|fim_suffix|>\n<|fim_middle|>\n")));
+    static const struct model_info KNOWN = {
+        .id = STR_INIT("x"),
+        .name = STR_INIT("x.gguf x"),
+        .n_bytes = 7,
+        .tokens = STR_INIT("<|fim_prefix|>\n<|fim_suffix|>\n<|fim_middle|>\n"),
+        .tokens_told = true};
+    assert_true(str_eq(first.models[0].name, KNOWN.name));
+    struct probe again = new_probe();
+    again.known = &KNOWN;
+    again.n_known = 1;
+    assert_int_equal(reply(&again, 200, PROPS), PROBE_MORE);
+    assert_int_equal(reply(&again, 200, LIST), PROBE_READY);
+    assert_int_equal(again.models[0].abilities, MODEL_INFILL | MODEL_RAW | MODEL_CHAT);
+    again = new_probe();
+    again.known = &KNOWN;
+    again.n_known = 1;
+    assert_int_equal(reply(&again, 200, PROPS), PROBE_MORE);
+    assert_int_equal(reply(&again, 200, OTHER), PROBE_MORE); /* another file of that name */
+    assert_int_equal(reply(&again, 200, "{\"tokens\":[1,2]}"), PROBE_READY);
+    assert_false(again.models[0].tokens_told);
+}
+
+static void who_sleeps_isnt_woken_to_be_asked(void **state)
+{
+    (void)state;
+    struct probe p = new_probe();
+    assert_int_equal(reply(&p, 200, "{\"build_info\":\"b1\",\"is_sleeping\":true}"), PROBE_MORE);
+    assert_int_equal(reply(&p, 200, "{\"data\":[{\"id\":\"x\"}]}"), PROBE_READY);
+    assert_false(p.models[0].tokens_told);
+    assert_int_equal(p.models[0].abilities, MODEL_RAW | MODEL_CHAT);
+}
+
+/* Of a router's models only those are asked that are awake, one after the other. */
+static void routers_models_are_asked_while_they_are_awake(void **state)
+{
+    (void)state;
+    struct probe p = new_probe();
+    assert_int_equal(reply(&p, 200, "{\"role\":\"router\"}"), PROBE_MORE);
+    assert_int_equal(reply(&p, 200,
+                           "{\"data\":[{\"id\":\"a\",\"status\":{\"value\":\"loaded\"}},"
+                           "{\"id\":\"b\",\"status\":{\"value\":\"sleeping\"}},"
+                           "{\"id\":\"c\",\"status\":{\"value\":\"unloaded\"}},"
+                           "{\"id\":\"d\",\"status\":{\"value\":\"loaded\"}}]}"),
+                     PROBE_MORE);
+    check_asks_for(&p, "{\"model\":\"a\"");
+    assert_int_equal(reply(&p, 503, ERROR_BODY(503, "unavailable_error", "Loading model")),
+                     PROBE_MORE);
+    check_asks_for(&p, "{\"model\":\"d\"");
+    assert_int_equal(reply(&p, 200, FIM_TOKENS), PROBE_READY);
+    assert_int_equal(p.n_models, 4);
+    for (size_t i = 0; i < 3; i++) {
+        assert_false(p.models[i].tokens_told);
+        assert_int_equal(p.models[i].abilities, MODEL_RAW | MODEL_CHAT);
+    }
+    assert_int_equal(p.models[3].abilities, MODEL_INFILL | MODEL_RAW | MODEL_CHAT);
 }
 
 static void routers_list_tells_what_is_loaded(void **state)
@@ -364,6 +451,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(probe_reads_a_recorded_server, release_probe),
         cmocka_unit_test_teardown(probe_tells_abilities_by_the_vocabulary, release_probe),
+        cmocka_unit_test_teardown(tokenizer_is_asked_once_for_each_model, release_probe),
+        cmocka_unit_test_teardown(who_sleeps_isnt_woken_to_be_asked, release_probe),
+        cmocka_unit_test_teardown(routers_models_are_asked_while_they_are_awake, release_probe),
         cmocka_unit_test_teardown(probe_lists_a_routers_models, release_probe),
         cmocka_unit_test(routers_list_tells_what_is_loaded),
         cmocka_unit_test(router_loads_and_unloads_by_orders),

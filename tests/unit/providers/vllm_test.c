@@ -12,7 +12,17 @@ static void probe_reads_list_sleep_and_version(void **state)
     check_probe_path(KIND, &p, "/is_sleeping");
     assert_int_equal(probe_answer(KIND, &p, 404, "{\"detail\":\"Not Found\"}"), PROBE_MORE);
     check_probe_path(KIND, &p, "/version");
-    assert_int_equal(probe_answer(KIND, &p, 200, "{\"version\":\"0.13.0\"}"), PROBE_READY);
+    assert_int_equal(probe_answer(KIND, &p, 200, "{\"version\":\"0.13.0\"}"), PROBE_MORE);
+    struct http_request request;
+    http_request_init(&request);
+    provider_named(KIND)->probe_request(&p, &request);
+    assert_true(request.is_post);
+    assert_string_equal(buf_cstr(&request.path), "/tokenize");
+    assert_true(
+        str_starts_with(buf_str(&request.body), STR("{\"model\":\"coder\",\"prompt\":\"<|fim")));
+    http_request_release(&request);
+    assert_int_equal(probe_answer(KIND, &p, 200, "{\"count\":3,\"tokens\":[1,2,3]}"), PROBE_READY);
+    assert_false(p.models[0].tokens_told); /* an older server: the name is believed */
     assert_int_equal(p.n_models, 2);
     assert_true(str_eq(p.models[0].id, STR("coder")));
     assert_true(str_eq(p.models[0].name, STR("Qwen2.5-Coder-7B coder"))); /* tells the family */
@@ -24,6 +34,42 @@ static void probe_reads_list_sleep_and_version(void **state)
     assert_true(str_eq(p.version, STR("0.13.0")));
 }
 
+static enum probe_state look(struct probe *p, const char *list)
+{
+    assert_int_equal(probe_answer(KIND, p, 200, list), PROBE_MORE);
+    assert_int_equal(probe_answer(KIND, p, 404, ""), PROBE_MORE);
+    return probe_answer(KIND, p, 200, "{\"version\":\"0.13.0\"}");
+}
+
+static void tokenizer_is_asked_once(void **state)
+{
+    (void)state;
+    static const char *const LIST = "{\"data\":[{\"id\":\"m\"},{\"id\":\"adapter\"}]}";
+    struct probe p = new_probe();
+    assert_int_equal(look(&p, LIST), PROBE_MORE);
+    assert_int_equal(
+        probe_answer(KIND, &p, 200,
+                     "{\"count\":4,\"tokens\":[1,2,3,4],\"token_strs\":[\"<fim_prefix>\","
+                     "\"<fim_suffix>\",\"<fim_middle>\",\"<|\"]}"),
+        PROBE_READY);
+    for (size_t i = 0; i < 2; i++) {
+        assert_true(p.models[i].tokens_told);
+        assert_true(str_eq(p.models[i].tokens, STR("<fim_prefix>\n<fim_suffix>\n<fim_middle>\n")));
+    }
+    static const struct model_info KNOWN[] = {
+        {.id = STR_INIT("m"), .name = STR_INIT("m"), .tokens_told = true},
+        {.id = STR_INIT("adapter"), .name = STR_INIT("adapter"), .tokens_told = true}};
+    p = new_probe();
+    p.known = KNOWN;
+    p.n_known = 2;
+    assert_int_equal(look(&p, LIST), PROBE_READY);
+    assert_true(p.models[1].tokens_told);
+    p = new_probe();
+    p.known = KNOWN;
+    p.n_known = 2;
+    assert_int_equal(look(&p, "{\"data\":[{\"id\":\"other\"}]}"), PROBE_MORE);
+}
+
 static void probe_knows_a_sleeper(void **state)
 {
     (void)state;
@@ -32,6 +78,7 @@ static void probe_knows_a_sleeper(void **state)
         struct probe p = new_probe();
         assert_int_equal(probe_answer(KIND, &p, 200, "{\"data\":[{\"id\":\"m\"}]}"), PROBE_MORE);
         assert_int_equal(probe_answer(KIND, &p, 200, answers[i]), PROBE_MORE);
+        assert_int_equal(probe_answer(KIND, &p, 404, ""), PROBE_MORE);
         assert_int_equal(probe_answer(KIND, &p, 404, ""), PROBE_READY);
         assert_false(p.is_static);
         assert_int_equal(p.models[0].is_loaded, i == 1);
@@ -155,6 +202,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(probe_reads_list_sleep_and_version, release_probe),
+        cmocka_unit_test_teardown(tokenizer_is_asked_once, release_probe),
         cmocka_unit_test_teardown(probe_knows_a_sleeper, release_probe),
         cmocka_unit_test_teardown(probe_tells_states_apart, release_probe),
         cmocka_unit_test(sleep_is_asked_about_and_ended_by_orders),

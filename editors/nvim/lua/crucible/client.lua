@@ -153,7 +153,9 @@ function M.config(options)
   local capabilities = vim.lsp.protocol.make_client_capabilities()
   capabilities.textDocument.inlineCompletion = { dynamicRegistration = false }
   capabilities.workspace.workspaceEdit.documentChanges = true -- so that edits name their version
-  capabilities.experimental = { crucible = { answers = true, instructions = true } }
+  capabilities.experimental = {
+    crucible = { answers = true, instructions = true, inlineUpdates = options.takes_updates or nil },
+  }
   return {
     name = M.name,
     cmd = options.cmd or { 'crucible-ls', '--stdio' },
@@ -168,6 +170,9 @@ function M.config(options)
     handlers = {
       ['crucible/answer'] = function(...)
         require('crucible.answer').on_answer(...)
+      end,
+      ['crucible/inlineUpdate'] = function(...)
+        require('crucible.ghost').on_update(...)
       end,
       ['crucible/status'] = on_status,
       ['workspace/applyEdit'] = on_apply_edit,

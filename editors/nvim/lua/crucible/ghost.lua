@@ -3,7 +3,8 @@
 -- Why    Without it these versions have an entry in the popup and nothing else. 0.12 has its own;
 --        this one can take its place there (ghost_text = 'own').
 -- How    A change or a move in insert mode asks, after a short pause, for what may come next, and
---        takes back what was asked before. A suggestion hangs on a mark at the place where it
+--        takes back what was asked before. Of a text that grows the server tells more later
+--        (crucible/inlineUpdate). A suggestion hangs on a mark at the place where it
 --        begins: while what is typed from there is how its text begins, the rest stays on screen.
 -- Rules  Shown is only what fits what stands in the buffer now. An answer counts while text, cursor
 --        and window are those that were asked about, and while it is the newest that was asked.
@@ -190,6 +191,26 @@ local function on_items(client, result, at)
         return
       end
     end
+  end
+end
+
+-- More of an answer that was given, or what came after it was due: shown where nothing has moved
+-- since, and as long as it goes on from what is on screen.
+function M.on_update(_, update, ctx)
+  local client = vim.lsp.get_client_by_id(ctx.client_id)
+  local at = now()
+  if not client or not is_inserting() or vim.fn.pumvisible() == 1 then
+    return
+  end
+  local is_here = vim.uri_to_bufnr(update.uri) == at.bufnr
+    and vim.lsp.util.buf_versions[at.bufnr] == update.version
+    and vim.deep_equal(text.position(at.bufnr, at.row, at.col, client.offset_encoding), update.position)
+  local left = rest_of(shown)
+  local said = update.items[1] and update.items[1].insertText
+  local goes_on = not left or (type(said) == 'string' and vim.startswith((said:gsub('\r\n', '\n')), left))
+  if is_here and goes_on then
+    asked = nil -- its answer is older
+    on_items(client, update, at)
   end
 end
 

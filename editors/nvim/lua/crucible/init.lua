@@ -189,8 +189,14 @@ local function watch_files(config)
   start_all(config)
 end
 
+-- What the plugin's own ghost text can do: show text that comes after the answer.
+local function with_own(options)
+  local is_own = options.ghost_text and not uses_editors_own()
+  return vim.tbl_extend('force', options, { takes_updates = is_own and true or nil })
+end
+
 local function begin()
-  local config = client_of.config(M.options)
+  local config = client_of.config(with_own(M.options))
   if has_config then
     vim.lsp.config(client_of.name, config)
     vim.lsp.enable(client_of.name)
@@ -216,7 +222,7 @@ function M.restart()
       end, 50)
       return
     end
-    local config = has_config and vim.lsp.config[client_of.name] or client_of.config(M.options)
+    local config = has_config and vim.lsp.config[client_of.name] or client_of.config(with_own(M.options))
     for bufnr in pairs(buffers) do
       if api.nvim_buf_is_loaded(bufnr) then
         client_of.start(bufnr, config)

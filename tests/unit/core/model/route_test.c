@@ -352,6 +352,71 @@ static void talk_goes_to_the_largest_that_people_wait_for(void **state)
     assert_string_equal(route_to_chat(0).name, "slow/small");
 }
 
+/* What only follows instructions is told to fill where its own name stands in the list. */
+static void chat_model_fills_only_where_it_is_named_itself(void **state)
+{
+    (void)state;
+    static const str by_model[] = {STR_INIT("talk/chat")};
+    static const str by_own_name[] = {STR_INIT("talk/llama-3")};
+    static const str by_id[] = {STR_INIT("chat")};
+    static const str by_endpoint[] = {STR_INIT("talk")};
+    put("talk", &plain, ENDPOINT_READY, TIER_LOOPBACK, &chat);
+    const str *named[] = {by_model, by_own_name, by_id};
+    for (size_t i = 0; i < 3; i++) {
+        struct route r = route_for(named[i], 1, "");
+        assert_int_equal(r.state, ROUTE_READY);
+        assert_true(r.fills_by_chat);
+        assert_string_equal(r.name, "talk/chat");
+    }
+    assert_true(route_for(NULL, 0, "talk/chat").fills_by_chat);
+    assert_int_equal(route_for(by_endpoint, 1, "").state, ROUTE_NONE);
+    assert_int_equal(route_for(NULL, 0, "").state, ROUTE_NONE);
+    chat.abilities = 0; /* an embedding */
+    assert_int_equal(route_for(by_model, 1, "").state, ROUTE_NONE);
+    chat.abilities = MODEL_CHAT;
+    endpoints[0].ops = &single; /* which answers to any name, but wasn't named so */
+    static const str other[] = {STR_INIT("talk/other")};
+    assert_int_equal(route_for(other, 1, "").state, ROUTE_NONE);
+    static const str both[] = {STR_INIT("talk/chat"), STR_INIT("code")};
+    put("code", &plain, ENDPOINT_READY, TIER_LOOPBACK, &coder);
+    endpoints[0].state = ENDPOINT_DOWN;
+    struct route r = route_for(both, 2, "");
+    assert_int_equal(r.state, ROUTE_READY);
+    assert_false(r.fills_by_chat); /* the next one fills in its own way */
+}
+
+/* Elsewhere such talk may cost money with every key: no project's file can order it. */
+static void chat_model_elsewhere_fills_only_where_the_user_says_so(void **state)
+{
+    (void)state;
+    static const str named[] = {STR_INIT("cloud/chat")};
+    put("cloud", &plain, ENDPOINT_READY, TIER_CLOUD, &chat);
+    struct settings s = {
+        .models_inline = named, .n_models_inline = 1, .models_inline_is_foreign = true};
+    struct route_order order = {.role = ROLE_INLINE, .wish = STR(""), .can_fill = can_fill};
+    assert_int_equal(route_find(NULL, &s, &order).state, ROUTE_NONE);
+    s.models_inline_is_foreign = false;
+    assert_true(route_find(NULL, &s, &order).fills_by_chat);
+    order.role = ROLE_INLINE_MANUAL;
+    assert_true(route_find(NULL, &s, &order).fills_by_chat);
+    struct settings talk = {.models_chat = named, .n_models_chat = 1};
+    order.role = ROLE_CHAT;
+    assert_false(route_find(NULL, &talk, &order).fills_by_chat);
+}
+
+/* One that has to be loaded first is sent for like any other, and said to fill by chat. */
+static void unloaded_chat_model_that_is_named_is_wanted(void **state)
+{
+    (void)state;
+    static const str named[] = {STR_INIT("local/chat")};
+    chat.is_loaded = false;
+    put("local", &loads, ENDPOINT_READY, TIER_LOOPBACK, &chat);
+    struct route r = route_for(named, 1, "");
+    chat.is_loaded = true;
+    assert_int_equal(r.state, ROUTE_LOADING);
+    assert_true(r.needs_load && r.fills_by_chat);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -370,6 +435,9 @@ int main(void)
         cmocka_unit_test_setup(nobody_crosses_a_tier_that_no_list_names, clear),
         cmocka_unit_test_setup(failing_endpoint_is_passed_over_while_another_is_well, clear),
         cmocka_unit_test_setup(who_has_just_failed_is_avoided, clear),
+        cmocka_unit_test_setup(chat_model_fills_only_where_it_is_named_itself, clear),
+        cmocka_unit_test_setup(chat_model_elsewhere_fills_only_where_the_user_says_so, clear),
+        cmocka_unit_test_setup(unloaded_chat_model_that_is_named_is_wanted, clear),
         cmocka_unit_test_setup(talk_goes_to_the_largest_that_people_wait_for, clear),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

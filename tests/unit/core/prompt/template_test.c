@@ -273,9 +273,38 @@ static void template_first_four_stops_end_a_text(void **state)
     }
 }
 
+/* A template is trusted where the model's own tokenizer knows all that it spells. */
+static void templates_are_proven_by_the_tokenizer(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *family, *tokens;
+        bool is_proven;
+    } cases[] = {
+        {"qwen-coder", "<|fim_prefix|>\n<|fim_suffix|>\n<|fim_middle|>\n", true},
+        {"qwen-coder", "<|fim_prefix|>\n<|fim_suffix|>\n", false},
+        {"qwen-coder", "<fim_prefix>\n<fim_suffix>\n<fim_middle>\n", false},
+        {"qwen-coder", "", false},
+        {"starcoder", "<fim_prefix>\n<fim_suffix>\n<fim_middle>\n", true},
+        {"codellama", "\xe2\x96\x81<PRE>\n\xe2\x96\x81<SUF>\n\xe2\x96\x81<MID>\n", true},
+        {"codellama", "<PRE>\n<SUF>\n<MID>\n", true},
+        {"codestral", "[PREFIX]\n[SUFFIX]\n", true},
+        {"codestral", "[PREFIX]\n", false},
+        {"codegeex4", "<|code_prefix|>\n<|code_suffix|>\n<|code_middle|>\n", true},
+        {"seed-coder", "<[fim-prefix]>\n<[fim-suffix]>\n<[fim-middle]>\n", true},
+        {"mellum", "<fim_prefix>\n<fim_suffix>\n<fim_middle>\n", true},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const struct template_family *f = template_find(str_from(cases[i].family));
+        assert_non_null(f);
+        assert_int_equal(template_is_proven(f, str_from(cases[i].tokens)), cases[i].is_proven);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(templates_are_proven_by_the_tokenizer),
         cmocka_unit_test(template_is_found_by_the_models_name),
         cmocka_unit_test(template_renders_each_family),
         cmocka_unit_test(template_user_text_forges_no_token),

@@ -100,11 +100,15 @@ static void abilities_are_listed(void **state)
     struct model_info m = {.id = STR("m"), .name = STR("m"), .abilities = MODEL_CHAT | MODEL_RAW};
     buf_init(&out, KIB);
     inventory_abilities(&m, &out);
-    assert_string_equal(buf_cstr(&out), "chat, raw");
+    assert_string_equal(buf_cstr(&out), "chat, can't fill");
     buf_clear(&out);
     m.name = STR("qwen2.5-coder"); /* we know how it wants a hole written */
     inventory_abilities(&m, &out);
     assert_string_equal(buf_cstr(&out), "fills, chat, raw");
+    buf_clear(&out);
+    m.tokens_told = true; /* and its tokenizer doesn't know it */
+    inventory_abilities(&m, &out);
+    assert_string_equal(buf_cstr(&out), "chat, can't fill");
     buf_release(&out);
 }
 

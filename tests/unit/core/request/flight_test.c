@@ -602,6 +602,39 @@ static void abort_leaves_what_was_shown(void **state)
     bed_end(&bed);
 }
 
+/* What another model wrote: found by its place, under its name, and not by its window. */
+static void text_of_another_author_serves_its_document_alone(void **state)
+{
+    (void)state;
+    struct bed bed = bed_with("/* above */\nint x = ;\n");
+    bed_start(&bed);
+    uint64_t r, flight = 0;
+    uint64_t fl = take_off(&bed, 20, 5, &r);
+    struct flight_place place;
+    assert_int_equal(flights_author(bed.flights, fl).len, 0);
+    flights_leave(bed.flights, r, false, bed.now_us);
+    type(&bed, 20, "12");
+    assert_true(flights_place(bed.flights, fl, &place));
+    assert_int_equal(place.document, bed.doc->id);
+    assert_int_equal(place.anchor, 20);
+    assert_int_equal(place.suffix, 22);
+    assert_int_equal(place.text.len, 0);
+    flights_note_author(bed.flights, fl, STR("far/coder"));
+    flights_feed(bed.flights, fl, STR("123"), false);
+    assert_int_equal(board(&bed, 22, &r), BOARDED_FLYING);
+    flights_land(bed.flights, fl, true, bed.now_us);
+    given(&bed, r, "3");
+    assert_true(str_eq(flights_author(bed.flights, fl), STR("far/coder")));
+    struct boarding b = at(&bed, 20);
+    assert_int_equal(flights_board_cached(bed.flights, &b, 5, bed.next_rider++, 1, &flight),
+                     BOARDED_NONE);
+    flights_leave(bed.flights, r, true, bed.now_us);
+    documents_close(bed.documents, bed.doc->id);
+    assert_false(flights_place(bed.flights, fl, &place));
+    assert_int_equal(flights_author(bed.flights, fl).len, 0);
+    bed_end(&bed);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -629,6 +662,7 @@ int main(void)
         cmocka_unit_test(flight_that_landed_cut_is_continued),
         cmocka_unit_test(flight_that_ended_by_itself_isnt_continued),
         cmocka_unit_test(abort_leaves_what_was_shown),
+        cmocka_unit_test(text_of_another_author_serves_its_document_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -75,6 +75,7 @@ static void spans_are_the_95th_percentile_and_half_of_it(void **state)
     (void)state;
     struct deadline *d = deadline_create();
     deadline_describe(d, 0, 5 * GB);
+    assert_int_equal(deadline_late_us(d, &typing), 0);
     for (unsigned i = 1; i <= 100; i++) {
         struct deadline_sample s = answer(40 * i, 1);
         deadline_hear(d, &typing, &s);
@@ -82,6 +83,8 @@ static void spans_are_the_95th_percentile_and_half_of_it(void **state)
     struct deadline_spans s = deadline_spans(d, &typing);
     assert_in_range(s.first_us, MS_TO_US(95 * 40 * 3 / 2), MS_TO_US(95 * 40 * 3 / 2) * 17 / 16);
     assert_in_range(deadline_usual_us(d, &typing), MS_TO_US(2000), MS_TO_US(2125));
+    assert_in_range(deadline_late_us(d, &typing), MS_TO_US(3800), MS_TO_US(3800) * 17 / 16);
+    assert_int_equal(deadline_late_us(d, &chat) + deadline_late_us(d, &load), 0);
     assert_true(s.total_us >= s.first_us);
     deadline_destroy(d);
 }

@@ -21,7 +21,8 @@ static void on_request(struct server_connection *c, str request, void *user)
 {
     struct bed *bed = user;
     if (str_starts_with(request, STR("POST"))) {
-        server_reply(c, 200, "text/event-stream", bed->answer);
+        server_reply(c, bed->answer != NULL ? 200 : 404, "text/event-stream",
+                     bed->answer != NULL ? bed->answer : "");
     } else {
         server_reply(c, 200, "application/json", bed->list);
     }
@@ -125,7 +126,7 @@ static void url_may_end_in_what_paths_begin_with(void **state)
                  {"deepseek", "/beta", "GET /models HTTP"},
                  {"deepseek", "/v1", "GET /models HTTP"},
                  {"anthropic", "/v1", "GET /v1/models?limit=100 HTTP"},
-                 {"vllm", "/v1", "GET /version HTTP"},
+                 {"vllm", "/v1", "POST /tokenize HTTP"},
                  {"lmstudio", "/v1", "GET /api/v0/models HTTP"},
                  {"lmstudio", "/api/v1", "GET /api/v0/models HTTP"},
                  {"openai", "/v1", "GET /v1/models HTTP"}};

@@ -414,6 +414,12 @@ static void cut_off_answers_say_so(void **state)
     exchange(&f);
     assert_false(f.call.has_failed);
     assert_int_equal(f.call.end.reason, FINISH_NONE);
+    f.fill_body = ""; /* nothing, not even an end: that is no answer */
+    exchange(&f);
+    assert_int_equal(f.call.error.code, ERR_PROTOCOL);
+    f.fill_body = "."; /* nothing to say */
+    exchange(&f);
+    assert_false(f.call.has_failed);
     f.fill_body = "ab!cd";
     exchange(&f);
     assert_int_equal(f.call.error.code, ERR_PROTOCOL);
