@@ -106,7 +106,6 @@ struct engine_switches {
     bool keep;      /* what was shown of a flight goes with it where it is aborted */
     bool suppress;  /* models are asked after an undo or a paste, and where nothing is ever taken */
     bool queue;     /* every exchange starts at once, however many are under way */
-    bool pin;       /* where a server has slots, it chooses the one for each exchange */
     bool head;      /* the window's start moves with each key, so that no prompt begins as the last
                      * one did */
 };
@@ -122,6 +121,9 @@ struct engine_options {
     void (*on_status)(void *user);
     void *user;
     struct engine_switches off;
+    /* Where a server has slots, each document's typing has its own. Only for who has the server for
+     * itself: a slot that another program is at work in is waited for, whoever else is idle. */
+    bool pins_slots;
 };
 struct engine *engine_create(const struct engine_options *options);
 /* Ends open questions with ERR_CANCELLED first. */

@@ -9,11 +9,12 @@
  *       take is learned for each model and class, so that a keystroke whose text couldn't come in
  *       time isn't sent at all.
  *       A server that says how many slots it has is given as many exchanges at a time; of others
- *       on this machine or near it that is learned, and a remote service takes a few. In slots a
- *       document's typing stays in the one that holds its prompt.
+ *       on this machine or near it that is learned, and a remote service takes a few. Which slot
+ *       a prompt goes to is the server's to choose, since it knows what each holds and who else is
+ *       at work in it; engine_options.pins_slots is for who has a server for itself.
  * Rules A flight stands in the queue once: its second leg (hedging.c) goes at once. Nobody is told
- * anything from inside lane_enter, which runs inside engine_ask: what has become too late is told
- * in lanes_tick. A text that somebody rides isn't background. */
+ *       anything from inside lane_enter, which runs inside engine_ask: what has become too late is
+ *       told in lanes_tick. A text that somebody rides isn't background. */
 #include <stdio.h>
 
 #include "core/base/clock.h"
@@ -139,7 +140,8 @@ static void describe(struct engine *e, uint64_t endpoint)
         bool is_told = ep->n_slots > 0;
         lane.n_places = is_told ? ep->n_slots : is_near ? 1 : CLOUD_PLACES;
         lane.is_learned = !is_told && is_near;
-        lane.has_slots = is_told && (ep->ops->capabilities & PROVIDER_SLOTS) != 0;
+        lane.has_slots =
+            e->options.pins_slots && is_told && (ep->ops->capabilities & PROVIDER_SLOTS) != 0;
         /* What loads on order has the model loaded before it is asked; another server that lists
          * several may change them as they are asked. */
         lane.may_swap =
@@ -205,14 +207,6 @@ static bool has_riders(const struct engine *e, uint64_t flight)
     return flights_riders(e->flights, flight, &rider, 1) > 0;
 }
 
-/* Other editors' programs pin to slots of the same server: each begins to count at another one. */
-static int slot_at(const struct engine *e, uint64_t endpoint, int slot)
-{
-    unsigned n = queue_places(e->lanes.queue, endpoint);
-    uint64_t first = hash_str(STR("first slot")); /* differs from process to process */
-    return (int)((first + (unsigned)slot) % n);
-}
-
 static void start(struct engine *e, const struct queue_order *order)
 {
     struct waiting *w = unlink_waiting(e, order->id);
@@ -224,9 +218,7 @@ static void start(struct engine *e, const struct queue_order *order)
         flights_drop(e->flights, order->id);
         return;
     }
-    if (order->slot >= 0 && !e->options.off.pin) {
-        w->spec.generate.slot = slot_at(e, w->leg->endpoint, order->slot);
-    }
+    w->spec.generate.slot = order->slot;
     if (order->waited_us >= NOTICED_US) {
         char why[TRACE_WHY_BYTES];
         (void)snprintf(why, sizeof why, "waited %llu ms for a free slot",

@@ -442,7 +442,7 @@ static void start(struct queue *q, struct lane *lane, struct entry *e, uint64_t 
     }
     lane->last_model = e->item.model;
     q->stats.n_started++;
-    q->stats.n_kept_warm += is_warm;
+    q->stats.n_kept_warm += is_warm && lane->is.has_slots;
     *out = (struct queue_order){.what = QUEUE_START,
                                 .id = e->item.id,
                                 .slot = lane->is.has_slots && lane->is.n_places > 1 ? e->place : -1,

@@ -100,7 +100,7 @@ struct queue_stats {
     uint64_t n_dropped;       /* on arrival, or later: their text couldn't have come in time */
     uint64_t n_stopped;       /* background work that gave way */
     uint64_t n_swaps_avoided; /* one of the model at work went before one that was next */
-    uint64_t n_kept_warm;     /* starts in the slot that holds the document, or the same head */
+    uint64_t n_kept_warm;     /* starts pinned to the slot that holds the document, or its head */
 };
 struct queue_stats queue_stats(const struct queue *q);
 

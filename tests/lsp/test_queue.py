@@ -53,7 +53,7 @@ def test_action_that_waits_can_be_cancelled(busy):
     command(server, "explain", IN_SUM)
     command(server, "explain", span(0, 0, 12, 0))
     server.wait(lambda: queue_of(server)["waiting"] == 1, 10 * SLOWNESS, "the second one to wait")
-    token = server.received("$/progress")[-1]["params"]["token"]
+    token = [m["params"]["token"] for m in server.received("$/progress") if m["params"]["value"]["kind"] == "begin"][1]
     server.notify("window/workDoneProgress/cancel", {"token": token})
     server.wait(lambda: queue_of(server)["running"] == 0 and queue_of(server)["waiting"] == 0, 20 * SLOWNESS, "the end")
     assert len(chats(sim)) == 1

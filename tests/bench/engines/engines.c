@@ -24,7 +24,7 @@
 #define MAX_DOCS      64u
 #define MAX_FILE      (64u * KIB)
 #define N_ACTIONS     8u
-#define N_KEYS        60u
+#define N_KEYS        30u
 #define KEYS_A_TURN   10u
 #define ACTION_TOKENS 160u
 #define WATCHDOG_US   SEC_TO_US(240)
@@ -106,7 +106,6 @@ static struct engine_switches switches(const char *off)
                                     .hold = true,
                                     .ahead = true,
                                     .queue = strstr(off, "queue") != NULL,
-                                    .pin = strstr(off, "pin") != NULL,
                                     .head = strstr(off, "head") != NULL};
 }
 
@@ -150,7 +149,8 @@ static void begin(char **argv)
                                    .documents = b.documents,
                                    .upstream = b.upstream,
                                    .settings = b.settings,
-                                   .off = switches(argv[4])};
+                                   .off = switches(argv[4]),
+                                   .pins_slots = strstr(argv[4], "pinned") != NULL};
     b.engine = engine_create(&parts);
     upstream_probe(b.upstream);
     on_tick(NULL);

@@ -298,26 +298,33 @@ static void slow_model_that_is_idle_is_asked_all_the_same(void **state)
     bed_end(&bed);
 }
 
+/* The bed's engine anew, with these. */
+static void use_options(struct bed *bed, struct engine_switches off, bool pins_slots)
+{
+    struct engine_options options = {.loop = &bed->loop,
+                                     .documents = bed->documents,
+                                     .upstream = &bed->upstream,
+                                     .settings = bed->settings,
+                                     .off = off,
+                                     .pins_slots = pins_slots};
+    engine_destroy(bed->engine);
+    bed->engine = engine_create(&options);
+}
+
 static void without_the_queue_everything_goes_at_once(void **state)
 {
     (void)state;
     struct bed bed;
     struct waiter one, two;
     start(&bed, 1);
-    struct engine_options options = {.loop = &bed.loop,
-                                     .documents = bed.documents,
-                                     .upstream = &bed.upstream,
-                                     .settings = bed.settings,
-                                     .off = {.queue = true}};
-    engine_destroy(bed.engine);
-    bed.engine = engine_create(&options);
+    use_options(&bed, (struct engine_switches){.queue = true}, false);
     explain(&bed, &one, "explain x");
     explain(&bed, &two, "explain y");
     assert_int_equal(n_model_calls(), 2);
     bed_end(&bed);
 }
 
-static void typing_stays_in_its_slot(void **state)
+static void typing_stays_in_its_slot_where_nobody_else_uses_them(void **state)
 {
     (void)state;
     struct bed bed;
@@ -325,6 +332,7 @@ static void typing_stays_in_its_slot(void **state)
     struct heard h;
     start(&bed, 2);
     world.endpoints[0].ops = &slot_ops;
+    use_options(&bed, (struct engine_switches){.queue = false}, true);
     ask(&bed, &h, 4);
     int slot = model()->slot;
     assert_in_range(slot, 0, 1);
@@ -336,10 +344,10 @@ static void typing_stays_in_its_slot(void **state)
     ask(&bed, &h, 5);
     assert_int_equal(model()->slot, slot);
     bed_end(&bed);
-    start(&bed, 1);
+    start(&bed, 2);
     world.endpoints[0].ops = &slot_ops;
     ask(&bed, &h, 4);
-    assert_int_equal(model()->slot, -1); /* there is no choice */
+    assert_int_equal(model()->slot, -1); /* the server knows better */
     bed_end(&bed);
 }
 
@@ -377,7 +385,7 @@ int main(void)
         cmocka_unit_test(what_could_not_come_in_time_is_not_sent),
         cmocka_unit_test(slow_model_that_is_idle_is_asked_all_the_same),
         cmocka_unit_test(without_the_queue_everything_goes_at_once),
-        cmocka_unit_test(typing_stays_in_its_slot),
+        cmocka_unit_test(typing_stays_in_its_slot_where_nobody_else_uses_them),
         cmocka_unit_test(places_of_a_server_that_does_not_say_are_learned),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
