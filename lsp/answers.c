@@ -17,8 +17,9 @@
 #include "lsp/socket.h"
 #include "lsp/task.h"
 
-#define FRAME_US      MS_TO_US(33)
-#define LINE_FRAME_US MS_TO_US(16)  /* a line that is whole needn't wait for a letter of the next  \
+#define FRAME_US MS_TO_US(33)
+#define LINE_FRAME_US                                                                              \
+    MS_TO_US(16)                    /* a line that is whole needn't wait for a letter of the next  \
                                      */
 #define SLOW_FRAME_US MS_TO_US(150) /* of a long text, which is sent whole each time */
 #define LONG_BYTES    (8u * KIB)

@@ -88,7 +88,7 @@ static int find_selection(const struct ask_run *r, struct subject_range *out)
 
 static int find_subject(struct ask_run *r)
 {
-    struct subject_range selection, symbol;
+    struct subject_range selection = {0}, symbol = {0};
     int code = find_selection(r, &selection);
     if (code != CLI_OK) {
         return code;

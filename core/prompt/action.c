@@ -96,12 +96,14 @@ struct action action_at(const struct settings *s, size_t idx)
 {
     if (idx >= N_BUILTIN) {
         const struct action_settings *own = own_at(s, idx - N_BUILTIN);
-        return own == NULL ? (struct action){0}
-                           : (struct action){.title = own->title,
-                                             .prompt = own->prompt,
-                                             .output = own->output,
-                                             .languages = own->languages,
-                                             .n_languages = own->n_languages};
+        if (own == NULL) {
+            return (struct action){0};
+        }
+        return (struct action){.title = own->title,
+                               .prompt = own->prompt,
+                               .output = own->output,
+                               .languages = own->languages,
+                               .n_languages = own->n_languages};
     }
     struct action a = builtin[idx];
     for (size_t i = 0; i < s->n_actions; i++) {

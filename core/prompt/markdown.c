@@ -205,7 +205,10 @@ void markdown_append(struct buf *out, str text)
             append_times(out, f.mark, closes ? open.n : f.n);
             append_language(out, f.info);
             buf_append_char(out, '\n');
-            open = closes ? (struct fence){0} : f;
+            open = f;
+            if (closes) {
+                memset(&open, 0, sizeof open);
+            }
         } else if (open.n > 0) {
             append_code_line(out, line, open.indent);
         } else {

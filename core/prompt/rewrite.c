@@ -459,7 +459,7 @@ static enum err read_insertion(const struct rewrite_spec *spec, str code, struct
 enum err rewrite_read(const struct rewrite_spec *spec, str answer, struct buf *out,
                       struct error *why)
 {
-    str code;
+    str code = STR("");
     enum err err = find_code(spec, answer, &code, why);
     if (err != ERR_OK) {
         return err;

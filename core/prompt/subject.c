@@ -101,7 +101,8 @@ static bool is_attribute(str s)
 static bool is_closer(str s)
 {
     static const char *const words[] = {"end", "fi", "done", "esac", NULL};
-    return s.len > 0 && (memchr("})]", s.ptr[0], 3) != NULL || begins_with_word(s, words));
+    return s.len > 0 &&
+           (str_find_char(STR("})]"), s.ptr[0], 0) != SIZE_MAX || begins_with_word(s, words));
 }
 
 /* -- heads -- */
@@ -333,8 +334,9 @@ struct subject_range subject_symbol(const struct document *d, size_t offset)
         end > start && document_byte(d, start) >= '0' && document_byte(d, start) <= '9';
     start = document_floor(d, start);
     end = document_floor(d, end);
-    return is_number || end <= start ? (struct subject_range){0}
-                                     : (struct subject_range){start, end};
+    struct subject_range none = {0, 0};
+    struct subject_range word = {start, end};
+    return is_number || end <= start ? none : word;
 }
 
 static str last_word(str s)

@@ -190,8 +190,8 @@ static bool next_piece(struct reading *r, struct piece *out)
         r->at++;
     }
     if (r->at == from) {
-        r->at =
-            memchr("\"'`", c, 3) != NULL ? quoted_end(r->code, from) : operator_end(r->code, from);
+        bool is_quote = str_find_char(STR("\"'`"), c, 0) != SIZE_MAX;
+        r->at = is_quote ? quoted_end(r->code, from) : operator_end(r->code, from);
     }
     str text = str_sub(r->code, from, r->at);
     *out = (struct piece){.word = NULL};
@@ -299,7 +299,7 @@ static size_t settle(uint32_t *hashes, size_t n, bool *is_whole)
 /* What is above the greatest of a full sketch can't come into it. */
 static void take_least(const struct reading *r, struct sketch *s)
 {
-    uint32_t hashes[BATCH];
+    uint32_t hashes[BATCH] = {0};
     size_t n = 0;
     uint32_t cut = UINT32_MAX;
     for (size_t i = 0; i + SIMILAR_SHINGLE_TOKENS <= r->n; i++) {

@@ -82,7 +82,7 @@ static enum err open_file(str file, char path[KEY_PATH_BYTES], int *fd, struct e
 
 static enum err read_file(str file, char **key, size_t *len, struct error *why)
 {
-    int fd;
+    int fd = -1;
     char path[KEY_PATH_BYTES];
     enum err err = open_file(file, path, &fd, why);
     if (err == ERR_OK) {
@@ -94,7 +94,7 @@ static enum err read_file(str file, char **key, size_t *len, struct error *why)
 
 enum err key_check_client(const struct http_target *target, struct error *why)
 {
-    int fd;
+    int fd = -1;
     char path[KEY_PATH_BYTES];
     str file = target->client_key.len > 0 ? target->client_key : target->client_cert;
     enum err err = file.len > 0 ? open_file(file, path, &fd, why) : ERR_OK;
