@@ -167,7 +167,8 @@ struct subject_range action_subject(const struct action *a, const struct documen
 {
     *symbol = (struct subject_range){0};
     if (place.end > place.start) {
-        return is_blank_text(d, place) ? (struct subject_range){0} : place;
+        struct subject_range nothing = {0, 0};
+        return is_blank_text(d, place) ? nothing : place;
     }
     if (is_named(a, "explain")) {
         *symbol = subject_symbol(d, place.start);

@@ -509,7 +509,8 @@ struct subject_range subject_definition(const struct document *d, str name, size
     size_t line_end = document_line_end(d, document_line_at(d, near));
     size_t at = find_above(d, name, line_end);
     at = at == SIZE_MAX ? find_below(d, name, line_end) : at;
-    return at == SIZE_MAX ? (struct subject_range){0} : definition_at(d, at);
+    struct subject_range nothing = {0, 0};
+    return at == SIZE_MAX ? nothing : definition_at(d, at);
 }
 
 /* -- comments, indentation -- */
