@@ -7,6 +7,7 @@
 #   make test-engines  with a real llama-server, where there is one (ENGINE_DIR=... MODEL=...)
 #   make bench-traffic what typing costs a model server, each mechanism off in turn (TRACES=..., ARGS=...)
 #   make bench-upstream   the way to a model server beside libcurl alone, and with faults
+#   make bench-engines queueing and ordering with a real llama-server (ENGINE_DIR, MODEL)
 #   make chaos         DURATION=30m of typing while the model server breaks every two seconds
 #   make bench | format | install | clean | help
 #
@@ -61,7 +62,7 @@ TRAFFIC := $(BUILD)/tests/bench/traffic/traffic
 REACH := $(BUILD)/tests/bench/upstream/upstream
 REPLAYS := $(FUZZERS:%=$(BUILD)/tests/fuzz/replay_%)
 
-.PHONY: all run test units fuzzers check fuzz bench bench-traffic bench-upstream chaos test-engines format install clean help
+.PHONY: all run test units fuzzers check fuzz bench bench-traffic bench-upstream bench-engines chaos test-engines format install clean help
 .SECONDARY:
 all: $(BINARY)
 	@:
@@ -127,6 +128,9 @@ bench-traffic: $(TRAFFIC)
 bench-upstream: all $(REACH)
 	@.ci/deps build test
 	@tests/run $(BUILD) reach
+
+bench-engines: all
+	@tests/bench/engines/run $(LIBRARY)
 
 chaos: export DURATION ?= 30m
 chaos: all
