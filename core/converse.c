@@ -97,7 +97,7 @@ static bool board(struct engine *e, struct asked *a, uint64_t key, const struct 
     return true;
 }
 
-static void tell_wait(struct engine *e, struct asked *a, const char *why)
+void converse_tell_wait(struct engine *e, struct asked *a, const char *why)
 {
     struct conversation *c = a->chat;
     if (strcmp(c->waits_for, why) == 0) {
@@ -115,7 +115,7 @@ static void do_without(struct engine *e, struct asked *a, const struct route *r)
 {
     if (r->state == ROUTE_LOADING || !upstream_is_settled(e->options.upstream)) {
         a->state = ASKED_WAITING;
-        tell_wait(e, a, r->message);
+        converse_tell_wait(e, a, r->message);
         return;
     }
     struct error error;

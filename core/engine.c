@@ -18,6 +18,8 @@
 
 #define INLINE_HARD_US  SEC_TO_US(5)
 #define CHAT_HARD_US    SEC_TO_US(900) /* a load from a slow disk, and a long answer on a CPU */
+#define PATIENCE_US     SEC_TO_US(15)  /* a server of this machine is tried every 10 s at least */
+#define TRIAL_MIN_US    MS_TO_US(500)
 #define CACHE_MAX_BYTES (8u * MIB)
 
 /* -- questions -- */
@@ -506,6 +508,30 @@ static bool fail_over(struct engine *e, struct asked *a, uint64_t endpoint)
     return true;
 }
 
+/* Whether a person's question is put again to the same endpoint: it wasn't sent, since the endpoint
+ * is left alone for a moment. */
+static bool wait_for_trial(struct engine *e, struct asked *a, uint64_t endpoint,
+                           const struct error *error)
+{
+    uint64_t now_us = clock_now_us();
+    str name = str_from(a->model_name);
+    size_t slash = str_find_char(name, '/', 0);
+    str model = slash == SIZE_MAX ? STR("") : str_sub(name, slash + 1, name.len);
+    uint64_t trial_us = upstream_trial_us(e->options.upstream, endpoint, model);
+    bool was_sent = error->code != ERR_REJECTED || trial_us <= now_us;
+    trial_us = trial_us > now_us + TRIAL_MIN_US ? trial_us : now_us + TRIAL_MIN_US;
+    if (a->kind != QUESTION_CHAT || a->first_us != 0 || was_sent ||
+        trial_us > a->asked_us + PATIENCE_US) {
+        return false;
+    }
+    a->state = ASKED_HOLDING;
+    a->hold_us = trial_us;
+    a->avoid = 0;
+    a->boarded = BOARDED_NONE;
+    converse_tell_wait(e, a, error->msg);
+    return true;
+}
+
 void engine_fail(struct engine *e, uint64_t flight, uint64_t endpoint, const struct error *error)
 {
     uint64_t riders[64];
@@ -517,7 +543,8 @@ void engine_fail(struct engine *e, uint64_t flight, uint64_t endpoint, const str
             continue;
         }
         trace_why(&e->trace, a->trace, "%s", error->msg);
-        if (!fail_over(e, a, endpoint) && !stand_in(e, a)) {
+        if (!fail_over(e, a, endpoint) && !wait_for_trial(e, a, endpoint, error) &&
+            !stand_in(e, a)) {
             engine_finish(e, a, (struct fit_rest){.text = STR("")}, false,
                           a->is_explicit ? error : NULL);
         }

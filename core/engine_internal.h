@@ -244,7 +244,8 @@ void engine_arm(struct engine *e);
 /* The flight's text or state changed: its riders are looked at now. */
 void engine_look(struct engine *e, uint64_t flight);
 /* The flight failed at this endpoint, and goes: its riders take off to another one where there is
- * one, or get the predictor's word, or silence and the reason. */
+ * one; or wait, if a person asked and it will be well in a moment; or get the predictor's word, or
+ * silence and the reason. */
 void engine_fail(struct engine *e, uint64_t flight, uint64_t endpoint, const struct error *error);
 void engine_note_busy(struct engine *e);
 /* Boards a flight of the document that leads through its place; false where there is none. */
@@ -260,6 +261,8 @@ struct conversation *conversation_create(const struct chat *chat);
 void conversation_destroy(struct conversation *c);
 /* Boards, waits for a model, or takes off. */
 void converse(struct engine *e, struct asked *a);
+/* The sink hears, once, what it waits for. */
+void converse_tell_wait(struct engine *e, struct asked *a, const char *why);
 /* Looks at a chat that rides: tells its sink the text, and ends it with the flight. */
 void converse_consider(struct engine *e, struct asked *a, uint64_t now_us);
 

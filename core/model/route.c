@@ -248,6 +248,10 @@ static bool try_endpoint(struct route *r, const struct endpoint *ep, str model)
             STR_FMT "/" STR_FMT " keeps failing and is left alone for a while; why: "
                     "crucible-ls doctor",
             STR_ARG(ep->name), STR_ARG(m->id));
+        if (r->failing == NULL) {
+            r->failing = ep;
+            r->failing_model = m;
+        }
         return false;
     }
     r->message[0] = '\0';
@@ -377,6 +381,10 @@ struct route route_find(const struct upstream *u, const struct settings *s,
     }
     r.allows_embedded = r.allows_embedded && role != ROLE_CHAT;
     r.wants_embedded = r.allows_embedded && !names_engine;
+    if (r.state == ROUTE_NONE && role != ROLE_INLINE && r.failing != NULL) {
+        r.message[0] = '\0';
+        take(&r, r.failing, r.failing_model);
+    }
     if (r.state == ROUTE_NONE) {
         say_nothing_there(&r, u, names_engine);
     }

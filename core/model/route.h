@@ -41,6 +41,8 @@ struct route {
     enum role role;
     const struct upstream *upstream;
     uint64_t avoid;
+    const struct endpoint *failing; /* would serve, but keeps failing; with failing_model */
+    const struct model_info *failing_model;
     const char *start_hint; /* a command that starts a server, for messages */
     bool is_own_list;       /* the names asked for come from the user: file or command line */
     route_fill_fn *can_fill;
@@ -67,9 +69,10 @@ struct route {
 /* A model that its server would have to load first is ROUTE_LOADING, and one that couldn't be
  * loaded is passed over; `needs_load` says what to have loaded, also where another model serves
  * meanwhile. An endpoint or model that is failing is passed over, so that the next one serves until
- * it is well again: of the list, or where there is none of the nearest tier that has any. `wish` is
- * "endpoint/model", an endpoint's name, a model's id, or empty for the role's list. The slices are
- * the upstream's: valid until its next change. */
+ * it is well again: of the list, or where there is none of the nearest tier that has any. Where
+ * nobody else serves what a person asks for by a command, it is READY all the same: such a question
+ * is the best trial (breaker.h). `wish` is "endpoint/model", an endpoint's name, a model's id, or
+ * empty for the role's list. The slices are the upstream's: valid until its next change. */
 struct route route_find(const struct upstream *u, const struct settings *s,
                         const struct route_order *order);
 

@@ -171,6 +171,21 @@ bool guard_would_admit(const struct guard *g, str model, uint64_t now_us)
            (!m || breaker_would_admit(&m->breaker, now_us));
 }
 
+uint64_t guard_trial_us(const struct guard *g, str model, uint64_t now_us)
+{
+    const struct guarded_model *m = find_model(g, model);
+    uint64_t wait_us = guard_wait_us(g, now_us);
+    uint64_t at_us = wait_us > 0 ? now_us + wait_us : 0;
+    const struct breaker *both[] = {&g->breaker, m ? &m->breaker : NULL};
+    for (size_t i = 0; i < 2; i++) {
+        if (both[i] && !breaker_would_admit(both[i], now_us)) {
+            uint64_t next_us = breaker_next_us(both[i]);
+            at_us = next_us > at_us ? next_us : at_us;
+        }
+    }
+    return at_us;
+}
+
 void guard_text(struct guard_call *c, uint64_t now_us)
 {
     uint64_t gap_us = c->n_pieces > 0 ? now_us - c->last_us : 0;

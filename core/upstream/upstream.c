@@ -498,6 +498,12 @@ bool upstream_would_admit(const struct upstream *u, uint64_t endpoint, str model
     return en && guard_would_admit(en->guard, model, clock_now_us());
 }
 
+uint64_t upstream_trial_us(const struct upstream *u, uint64_t endpoint, str model)
+{
+    const struct entry *en = upstream_entry(u, endpoint);
+    return en ? guard_trial_us(en->guard, model, clock_now_us()) : CLOCK_NEVER;
+}
+
 size_t upstream_prompt_bytes(const struct upstream *u, uint64_t endpoint, str model,
                              uint64_t within_us)
 {

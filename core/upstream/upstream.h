@@ -101,6 +101,9 @@ void upstream_refresh(struct upstream *u);
 /* -- what is known of how they do -- */
 /* Whether a keystroke's exchange would be sent, or is known to fail. */
 bool upstream_would_admit(const struct upstream *u, uint64_t endpoint, str model);
+/* When one that would fail now is worth a try; CLOCK_NEVER where time alone changes nothing, a time
+ * that has passed where it would be sent. */
+uint64_t upstream_trial_us(const struct upstream *u, uint64_t endpoint, str model);
 /* How many bytes of prompt the model reads within so long, as far as that was measured; 1 KiB to
  * WINDOW_MAX_BYTES, which is also the answer where nothing is known. */
 size_t upstream_prompt_bytes(const struct upstream *u, uint64_t endpoint, str model,

@@ -353,9 +353,50 @@ static void endpoint_that_keeps_failing_is_passed_over(void **state)
     assert_int_equal(model()->endpoint, 3);
     end(FINISH_STOP);
     world.has_spare = false;
+    struct heard h;
+    size_t n = n_model_calls();
+    ask(&bed, &h, 6);
+    assert_int_equal(n_model_calls(), n);
+    assert_non_null(strstr(h.why, "left alone"));
+    put(&bed, &l, &explain, true); /* a person's question is the trial */
+    assert_int_equal(model()->endpoint, 1);
+    bed_end(&bed);
+}
+
+static void persons_question_waits_until_a_failing_server_may_be_tried(void **state)
+{
+    (void)state;
+    struct bed bed;
+    struct listener l;
+    start_chatting(&bed);
+    put(&bed, &l, &explain, false);
+    world.trial_us = world.now_us + SEC_TO_US(2);
+    break_off(ERR_REJECTED, "it keeps failing");
+    assert_int_equal(l.heard.n_done, 0);
+    assert_string_equal(l.waited, "it keeps failing");
+    pass(1900);
+    assert_int_equal(n_model_calls(), 1);
+    pass(200);
+    assert_int_equal(n_model_calls(), 2);
+    say("A number.");
+    end(FINISH_STOP);
+    assert_string_equal(l.heard.text, "A number.");
+    /* Not for ever, and not where time changes nothing. */
     put(&bed, &l, &explain, true);
-    assert_int_equal(l.heard.code, ERR_NOT_FOUND);
-    assert_non_null(strstr(l.heard.why, "left alone"));
+    world.trial_us = CLOCK_NEVER;
+    break_off(ERR_REJECTED, "the key was refused");
+    assert_int_equal(l.heard.code, ERR_REJECTED);
+    put(&bed, &l, &explain, true);
+    for (unsigned i = 0; l.heard.n_done == 0; i++) {
+        assert_true(i < 40);
+        world.trial_us = world.now_us + SEC_TO_US(1);
+        break_off(ERR_REJECTED, "it keeps failing");
+        pass(1001);
+    }
+    assert_int_equal(l.heard.code, ERR_REJECTED);
+    put(&bed, &l, &explain, true);
+    break_off(ERR_CONNECT, "nobody is there"); /* who was asked in vain isn't asked again */
+    assert_int_equal(l.heard.code, ERR_CONNECT);
     bed_end(&bed);
 }
 
@@ -376,6 +417,7 @@ int main(void)
         cmocka_unit_test(all_riders_of_a_failed_flight_share_the_next),
         cmocka_unit_test(farther_tier_is_never_the_replacement),
         cmocka_unit_test(endpoint_that_keeps_failing_is_passed_over),
+        cmocka_unit_test(persons_question_waits_until_a_failing_server_may_be_tried),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

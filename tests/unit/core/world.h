@@ -41,8 +41,9 @@ static struct {
     struct model_info model;
     bool is_doubtful; /* the model hasn't been heard of for long */
     unsigned n_loads, n_refreshes, n_warmed;
-    uint64_t late_us; /* what 95 of 100 answers take to begin at most; 0: unknown */
-    uint64_t failing; /* id of an endpoint that would refuse; 0: none */
+    uint64_t trial_us; /* when a call that fails now is worth a try */
+    uint64_t late_us;  /* what 95 of 100 answers take to begin at most; 0: unknown */
+    uint64_t failing;  /* id of an endpoint that would refuse; 0: none */
     WORLD_FIELDS
 } world;
 
@@ -191,6 +192,14 @@ bool upstream_is_settled(const struct upstream *u)
 {
     (void)u;
     return world.endpoints[0].state != ENDPOINT_PROBING;
+}
+
+uint64_t upstream_trial_us(const struct upstream *u, uint64_t endpoint, str model)
+{
+    (void)u;
+    (void)endpoint;
+    (void)model;
+    return world.trial_us;
 }
 
 bool upstream_warm(struct upstream *u, uint64_t endpoint)
