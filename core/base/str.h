@@ -39,6 +39,11 @@ bool str_contains_nocase(str s, str needle);
 /* Offset of the first `needle` at or after `from`, or SIZE_MAX. */
 size_t str_find(str s, str needle, size_t from);
 size_t str_find_char(str s, char c, size_t from);
+/* Whether the byte is one of a set. */
+static inline bool str_holds(str set, char c)
+{
+    return str_find_char(set, c, 0) != SIZE_MAX;
+}
 /* The slice [from, to); both are clamped to the length. */
 str str_sub(str s, size_t from, size_t to);
 /* Without spaces, tabs, CR and LF at both ends / at the end. */

@@ -155,7 +155,7 @@ static struct subject_range whole_lines(const struct document *d, struct subject
 static bool is_blank_text(const struct document *d, struct subject_range r)
 {
     for (size_t i = r.start; i < r.end; i++) {
-        if (memchr(" \t\r\n", document_byte(d, i), 4) == NULL) {
+        if (!str_holds(STR(" \t\r\n"), document_byte(d, i))) {
             return false;
         }
     }
@@ -223,7 +223,7 @@ static void append_squeezed(struct buf *out, str text)
 {
     bool was_blank = true;
     for (size_t i = 0; i < text.len; i++) {
-        bool is_blank = memchr(" \t\r\n", text.ptr[i], 4) != NULL;
+        bool is_blank = str_holds(STR(" \t\r\n"), text.ptr[i]);
         if (!is_blank || !was_blank) {
             buf_append_char(out, is_blank ? ' ' : text.ptr[i]);
         }

@@ -16,7 +16,7 @@ static bool is_whole_lines(const struct document *d, struct subject_range r)
     size_t last = document_line_at(d, r.end);
     bool begins = true;
     for (size_t i = document_line_start(d, first); i < r.start; i++) {
-        begins = begins && memchr(" \t", document_byte(d, i), 2) != NULL;
+        begins = begins && str_holds(STR(" \t"), document_byte(d, i));
     }
     return begins && (r.end == document_line_end(d, last) || r.end == document_line_start(d, last));
 }

@@ -335,15 +335,14 @@ static bool is_of_speech(char c)
 {
     bool is_letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
                      (c & 0x80) != 0;
-    return is_letter || memchr(" ,.:;!?'-\"`\r", c, 12) != NULL;
+    return is_letter || str_holds(STR(" ,.:;!?'-\"`\r"), c);
 }
 
 static bool is_sentence(str line)
 {
     str text = str_trim(line);
     size_t n_words = 1 + count_char(text, ' ');
-    return n_words >= MIN_WORDS && text.len > 0 &&
-           memchr(".:!?", text.ptr[text.len - 1], 4) != NULL;
+    return n_words >= MIN_WORDS && text.len > 0 && str_holds(STR(".:!?"), text.ptr[text.len - 1]);
 }
 
 static enum step listen(struct hole *h, bool is_last)

@@ -166,7 +166,7 @@ static bool is_sentence(str line)
     bool was_letter = false;
     for (size_t i = 0; i < line.len; i++) {
         char c = line.ptr[i];
-        if (memchr("{}[]<>=|&\\$", c, 11) != NULL || (c == ';' && i + 1 == line.len)) {
+        if (str_holds(STR("{}[]<>=|&\\$"), c) || (c == ';' && i + 1 == line.len)) {
             return false;
         }
         bool is_letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '\'' ||
@@ -265,8 +265,8 @@ static int balance(str text)
 {
     int n = 0;
     for (size_t i = 0; i < text.len; i++) {
-        n += memchr("({[", text.ptr[i], 3) != NULL;
-        n -= memchr(")}]", text.ptr[i], 3) != NULL;
+        n += str_holds(STR("({["), text.ptr[i]);
+        n -= str_holds(STR(")}]"), text.ptr[i]);
     }
     return n;
 }

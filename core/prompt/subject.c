@@ -101,8 +101,7 @@ static bool is_attribute(str s)
 static bool is_closer(str s)
 {
     static const char *const words[] = {"end", "fi", "done", "esac", NULL};
-    return s.len > 0 &&
-           (str_find_char(STR("})]"), s.ptr[0], 0) != SIZE_MAX || begins_with_word(s, words));
+    return s.len > 0 && (str_holds(STR("})]"), s.ptr[0]) || begins_with_word(s, words));
 }
 
 /* -- heads -- */
