@@ -42,9 +42,22 @@ bool supply_confirm(struct engine *e, struct asked *a, const struct route *r)
     return false;
 }
 
+/* Whether any text can leave this machine: most people's can't, and a route costs microseconds. */
+static bool has_remote(const struct upstream *u)
+{
+    for (size_t i = 0; i < upstream_count(u); i++) {
+        const struct endpoint *ep = upstream_endpoint(u, i);
+        if (ep->tier != TIER_LOOPBACK && ep->state == ENDPOINT_READY) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void supply_reach_out(struct engine *e)
 {
-    if (!e->settings->inline_enabled || e->settings->inline_manual_only) {
+    if (!e->settings->inline_enabled || e->settings->inline_manual_only ||
+        !has_remote(e->options.upstream)) {
         return;
     }
     struct route r = supply_find(e, e->settings, ROLE_INLINE, STR(""), 0);
