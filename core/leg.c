@@ -71,11 +71,12 @@ void prompt_window_release(struct prompt_window *w)
 
 bool leg_can_fill(const struct model_info *m)
 {
-    bool is_raw = (m->abilities & MODEL_RAW) != 0;
+    if ((m->abilities & (MODEL_INFILL | MODEL_RAW)) != MODEL_RAW) { /* asked at every keystroke */
+        return (m->abilities & MODEL_INFILL) != 0;
+    }
     const struct template_family *by_name = template_find(m->name);
     const struct template_family *family = by_name != NULL ? by_name : template_find(m->id);
-    bool is_proven = family != NULL && (!m->tokens_told || template_is_proven(family, m->tokens));
-    return (m->abilities & MODEL_INFILL) != 0 || (is_raw && is_proven);
+    return family != NULL && (!m->tokens_told || template_is_proven(family, m->tokens));
 }
 
 uint64_t leg_model(const struct route *r)
