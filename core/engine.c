@@ -476,17 +476,26 @@ static void consider(struct engine *e, struct asked *a, uint64_t now_us)
     }
 }
 
+uint64_t *engine_riders(const struct engine *e, uint64_t flight, size_t *n)
+{
+    *n = flights_riders(e->flights, flight, NULL, 0);
+    uint64_t *riders = xcalloc(*n + 1, sizeof *riders);
+    (void)flights_riders(e->flights, flight, riders, *n);
+    return riders;
+}
+
 void engine_look(struct engine *e, uint64_t flight)
 {
-    uint64_t riders[64];
-    size_t n = flights_riders(e->flights, flight, riders, 64);
+    size_t n;
+    uint64_t *riders = engine_riders(e, flight, &n);
     uint64_t now_us = clock_now_us();
-    for (size_t i = 0; i < n && i < 64; i++) {
+    for (size_t i = 0; i < n; i++) {
         struct asked *a = engine_find(e, riders[i]);
         if (a != NULL) {
             consider(e, a, now_us);
         }
     }
+    xfree(riders);
 }
 
 /* Whether the question takes off to another endpoint instead: nobody has seen text of this one. */
@@ -534,10 +543,10 @@ static bool wait_for_trial(struct engine *e, struct asked *a, uint64_t endpoint,
 
 void engine_fail(struct engine *e, uint64_t flight, uint64_t endpoint, const struct error *error)
 {
-    uint64_t riders[64];
-    size_t n = flights_riders(e->flights, flight, riders, 64);
+    size_t n;
+    uint64_t *riders = engine_riders(e, flight, &n);
     flights_drop(e->flights, flight); /* nobody boards it again */
-    for (size_t i = 0; i < n && i < 64; i++) {
+    for (size_t i = 0; i < n; i++) {
         struct asked *a = engine_find(e, riders[i]);
         if (a == NULL || a->state == ASKED_CANCELLED) {
             continue;
@@ -549,6 +558,7 @@ void engine_fail(struct engine *e, uint64_t flight, uint64_t endpoint, const str
                           a->is_explicit ? error : NULL);
         }
     }
+    xfree(riders);
 }
 
 /* -- time -- */

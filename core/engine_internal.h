@@ -241,6 +241,9 @@ void engine_finish(struct engine *e, struct asked *a, struct fit_rest given, boo
                    const struct error *error);
 /* Sets the timer for whatever is due next. */
 void engine_arm(struct engine *e);
+/* Ids of all questions aboard a flight, a copy: whoever is answered leaves it. The caller frees it
+ * with xfree. */
+uint64_t *engine_riders(const struct engine *e, uint64_t flight, size_t *n);
 /* The flight's text or state changed: its riders are looked at now. */
 void engine_look(struct engine *e, uint64_t flight);
 /* The flight failed at this endpoint, and goes: its riders take off to another one where there is

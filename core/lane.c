@@ -93,11 +93,6 @@ static struct pace *pace_to_learn(struct engine *e, uint64_t key)
     return p;
 }
 
-static uint64_t smoothed(uint64_t old, uint64_t value)
-{
-    return old == 0 ? value : old - old / SMOOTHING + value / SMOOTHING;
-}
-
 void lane_on_text(struct engine *e, const struct leg *leg)
 {
     if (leg->is_twin) {
@@ -105,7 +100,7 @@ void lane_on_text(struct engine *e, const struct leg *leg)
     }
     if (!leg->has_begun) {
         struct pace *p = pace_to_learn(e, leg->pace);
-        p->first_us = smoothed(p->first_us, clock_now_us() - leg->began_us);
+        p->first_us = metrics_smoothed(p->first_us, clock_now_us() - leg->began_us, SMOOTHING);
     }
     queue_text(e->lanes.queue, leg->flight);
     if (e->lanes.waiting != NULL) {
@@ -121,7 +116,7 @@ void lane_left(struct engine *e, const struct leg *leg)
     uint64_t now_us = clock_now_us();
     if (leg->has_begun) {
         struct pace *p = pace_to_learn(e, leg->pace);
-        p->takes_us = smoothed(p->takes_us, now_us - leg->began_us);
+        p->takes_us = metrics_smoothed(p->takes_us, now_us - leg->began_us, SMOOTHING);
     }
     queue_done(e->lanes.queue, leg->flight, now_us);
     if (e->lanes.waiting != NULL) {

@@ -17,17 +17,12 @@
 #define HOLD_MAX_US  MS_TO_US(160)
 #define SMOOTHING    8u /* a new value counts one part in so many */
 
-static uint64_t smoothed(uint64_t old, uint64_t value)
-{
-    return old == 0 ? value : old - old / SMOOTHING + value / SMOOTHING;
-}
-
 void rhythm_on_edit(struct engine *e, uint64_t document, const struct edit *edit, uint64_t now_us)
 {
     struct rhythm *r = &e->rhythm;
     uint64_t gap_us = now_us - r->edited_us;
     if (r->is_erasing && r->document == document && gap_us < GAP_MAX_US) {
-        r->gap_us = smoothed(r->gap_us, gap_us);
+        r->gap_us = metrics_smoothed(r->gap_us, gap_us, SMOOTHING);
     }
     r->document = document;
     r->edited_us = now_us;
@@ -36,12 +31,12 @@ void rhythm_on_edit(struct engine *e, uint64_t document, const struct edit *edit
 
 void rhythm_on_first(struct engine *e, uint64_t first_us)
 {
-    e->rhythm.first_us = smoothed(e->rhythm.first_us, first_us);
+    e->rhythm.first_us = metrics_smoothed(e->rhythm.first_us, first_us, SMOOTHING);
 }
 
 void rhythm_on_end(struct engine *e, uint64_t busy_us)
 {
-    e->rhythm.busy_us = smoothed(e->rhythm.busy_us, busy_us);
+    e->rhythm.busy_us = metrics_smoothed(e->rhythm.busy_us, busy_us, SMOOTHING);
 }
 
 uint64_t rhythm_hold_us(const struct engine *e, const struct asked *a)

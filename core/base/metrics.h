@@ -27,4 +27,10 @@ unsigned histogram_bucket(uint64_t us);
 /* The largest value of a bucket; the last one takes whatever is larger, too: UINT64_MAX. */
 uint64_t histogram_bucket_end(unsigned bucket);
 
+/* An average that follows: a new value counts one part in `parts`. `old` 0: there is none yet. */
+static inline uint64_t metrics_smoothed(uint64_t old, uint64_t value, unsigned parts)
+{
+    return old == 0 ? value : old - old / parts + value / parts;
+}
+
 #endif

@@ -39,7 +39,7 @@ struct store_entry {
     str model;          /* who said it: "endpoint/model" */
     unsigned char kind; /* of the question, as the caller numbers them: never renumber */
     bool is_multiline;
-    uint64_t created_us; /* wall clock; of a store_put 0 for now */
+    uint64_t created_us; /* wall clock; in a store_put 0 means the present */
 };
 
 /* -- operations -- */

@@ -59,7 +59,7 @@ NODISCARD enum err guard_admit(struct guard *g, str model, struct guard_call *c,
                                uint64_t deadline_us, struct error *why);
 /* Changes nothing: whether a keystroke's call would be made. */
 bool guard_would_admit(const struct guard *g, str model, uint64_t now_us);
-/* When it would, 0 for now; CLOCK_NEVER where time alone changes nothing. */
+/* When it would: 0 means at once, CLOCK_NEVER that time alone changes nothing. */
 uint64_t guard_trial_us(const struct guard *g, str model, uint64_t now_us);
 void guard_text(struct guard_call *c, uint64_t now_us);
 /* What the response's headers say; each may be empty. */

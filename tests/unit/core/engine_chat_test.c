@@ -363,6 +363,32 @@ static void endpoint_that_keeps_failing_is_passed_over(void **state)
     bed_end(&bed);
 }
 
+static void everybody_aboard_hears_of_a_failure_and_of_an_answer(void **state)
+{
+    (void)state;
+    struct bed bed;
+    static struct listener many[200];
+    start_chatting(&bed);
+    for (unsigned round = 0; round < 2; round++) {
+        put(&bed, &many[0], &explain, true);
+        for (size_t i = 1; i < 200; i++) {
+            put(&bed, &many[i], &explain, false);
+        }
+        if (round == 0) {
+            break_off(ERR_CONNECT, "nobody is there");
+        } else {
+            say("A number.");
+            end(FINISH_STOP);
+        }
+        for (size_t i = 0; i < 200; i++) {
+            assert_int_equal(many[i].heard.n_done, 1);
+            assert_int_equal(many[i].heard.code, round == 0 ? ERR_CONNECT : ERR_OK);
+        }
+    }
+    assert_int_equal(n_model_calls(), 2);
+    bed_end(&bed);
+}
+
 static void persons_question_waits_until_a_failing_server_may_be_tried(void **state)
 {
     (void)state;
@@ -417,6 +443,7 @@ int main(void)
         cmocka_unit_test(all_riders_of_a_failed_flight_share_the_next),
         cmocka_unit_test(farther_tier_is_never_the_replacement),
         cmocka_unit_test(endpoint_that_keeps_failing_is_passed_over),
+        cmocka_unit_test(everybody_aboard_hears_of_a_failure_and_of_an_answer),
         cmocka_unit_test(persons_question_waits_until_a_failing_server_may_be_tried),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
