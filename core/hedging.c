@@ -17,8 +17,6 @@
 #include "core/base/log.h"
 #include "core/engine_internal.h"
 
-#define MAX_RIDERS 64u
-
 /* -- legs of a flight, and who is aboard -- */
 
 static struct leg *other_of(const struct engine *e, const struct leg *leg)
@@ -35,29 +33,32 @@ typedef void rider_fn(struct engine *e, struct asked *a, const struct leg *leg);
 
 static void for_riders(struct engine *e, const struct leg *leg, rider_fn *fn)
 {
-    uint64_t riders[MAX_RIDERS];
-    size_t n = flights_riders(e->flights, leg->flight, riders, MAX_RIDERS);
-    for (size_t i = 0; i < n && i < MAX_RIDERS; i++) {
+    size_t n;
+    uint64_t *riders = engine_riders(e, leg->flight, &n);
+    for (size_t i = 0; i < n; i++) {
         struct asked *a = engine_find(e, riders[i]);
         if (a != NULL) {
             fn(e, a, leg);
         }
     }
+    xfree(riders);
 }
 
 /* One that typing asked, and that hasn't been sent elsewhere yet; NULL: there is none. */
 static struct asked *typing_rider(const struct engine *e, const struct leg *leg)
 {
-    uint64_t riders[MAX_RIDERS];
-    size_t n = flights_riders(e->flights, leg->flight, riders, MAX_RIDERS);
-    for (size_t i = 0; i < n && i < MAX_RIDERS; i++) {
+    size_t n;
+    uint64_t *riders = engine_riders(e, leg->flight, &n);
+    struct asked *found = NULL;
+    for (size_t i = 0; i < n && found == NULL; i++) {
         struct asked *a = NULL;
         HASH_FIND(hh, e->asked, &riders[i], sizeof(riders[i]), a);
         if (a != NULL && a->kind != QUESTION_CHAT && !a->is_explicit && a->avoid == 0) {
-            return a;
+            found = a;
         }
     }
-    return NULL;
+    xfree(riders);
+    return found;
 }
 
 /* -- whom -- */

@@ -21,7 +21,6 @@
 #define WINDOW_MIN_PREFIX   512u
 #define LINE_MAX_LINES      2u /* one unit past what is shown; blank ones don't count */
 #define BLOCK_MAX_LINES     24u
-#define MAX_RIDERS          64u
 #define DEFAULT_TEMPERATURE 0.1
 #define CHAT_TEMPERATURE    0.2
 
@@ -251,14 +250,15 @@ static void outgoing_release(struct outgoing *out)
 
 void leg_note_riders(struct engine *e, uint64_t flight, const char *why)
 {
-    uint64_t riders[MAX_RIDERS];
-    size_t n = flights_riders(e->flights, flight, riders, MAX_RIDERS);
-    for (size_t i = 0; i < n && i < MAX_RIDERS; i++) {
+    size_t n;
+    uint64_t *riders = engine_riders(e, flight, &n);
+    for (size_t i = 0; i < n; i++) {
         struct asked *a = engine_find(e, riders[i]);
         if (a != NULL) {
             trace_why(&e->trace, a->trace, "%s", why);
         }
     }
+    xfree(riders);
 }
 
 /* Whether the text is all that the model had to say. What serves typing is good at any length; of
