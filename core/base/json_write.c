@@ -125,6 +125,11 @@ void json_key_int(struct json_writer *w, str key, int64_t n)
     json_put_int(w, n);
 }
 
+void json_key_count(struct json_writer *w, str key, uint64_t n)
+{
+    json_key_int(w, key, n > INT64_MAX ? INT64_MAX : (int64_t)n);
+}
+
 void json_key_double(struct json_writer *w, str key, double d)
 {
     json_key(w, key);

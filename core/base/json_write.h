@@ -26,6 +26,7 @@ void json_put_raw(struct json_writer *w, str json); /* trusted JSON text */
 /* Key and value in one. */
 void json_key_str(struct json_writer *w, str key, str s);
 void json_key_int(struct json_writer *w, str key, int64_t n);
+void json_key_count(struct json_writer *w, str key, uint64_t n); /* at most INT64_MAX */
 void json_key_double(struct json_writer *w, str key, double d);
 void json_key_bool(struct json_writer *w, str key, bool b);
 /* The JSON string for `s`, quotes included, appended to `out`. */

@@ -104,19 +104,14 @@ void inventory_count(uint64_t n, struct buf *out)
 
 /* -- as JSON -- */
 
-static void put_count(struct json_writer *w, str key, uint64_t n)
-{
-    json_key_int(w, key, n > INT64_MAX ? INT64_MAX : (int64_t)n);
-}
-
 static void write_model(const struct model_info *m, struct json_writer *w)
 {
     json_begin_object(w);
     json_key_str(w, STR("id"), m->id);
-    put_count(w, STR("parameters"), m->n_params);
-    put_count(w, STR("sizeBytes"), m->n_bytes);
-    put_count(w, STR("contextTokens"), m->n_ctx);
-    put_count(w, STR("loadedContextTokens"), m->loaded_ctx);
+    json_key_count(w, STR("parameters"), m->n_params);
+    json_key_count(w, STR("sizeBytes"), m->n_bytes);
+    json_key_count(w, STR("contextTokens"), m->n_ctx);
+    json_key_count(w, STR("loadedContextTokens"), m->loaded_ctx);
     json_key_bool(w, STR("loaded"), m->is_loaded);
     json_key_bool(w, STR("loading"), m->is_loading);
     json_key_bool(w, STR("fillsMiddle"), leg_can_fill(m));
@@ -144,7 +139,7 @@ static void write_endpoint(const struct endpoint *e, struct json_writer *w)
     json_key_str(w, STR("tier"), str_from(tier_name(e->tier)));
     json_key_str(w, STR("version"), e->version);
     json_key_bool(w, STR("discovered"), e->is_discovered);
-    put_count(w, STR("slots"), e->n_slots);
+    json_key_count(w, STR("slots"), e->n_slots);
     json_key(w, STR("loading"));
     if (e->loading < 0) {
         json_put_null(w);

@@ -38,15 +38,10 @@ void stats_write_status(struct engine *engine, struct json_writer *w)
     json_key_str(w, STR("why"), s.why);
 }
 
-static void put_count(struct json_writer *w, str key, uint64_t n)
-{
-    json_key_int(w, key, n > INT64_MAX ? INT64_MAX : (int64_t)n);
-}
-
 void stats_write_histogram(const struct histogram *h, double unit_us, struct json_writer *w)
 {
     json_begin_object(w);
-    put_count(w, STR("n"), h->n);
+    json_key_count(w, STR("n"), h->n);
     json_key_double(w, STR("mean"), (double)histogram_mean(h) / unit_us);
     json_key_double(w, STR("p50"), (double)histogram_quantile(h, 0.50) / unit_us);
     json_key_double(w, STR("p95"), (double)histogram_quantile(h, 0.95) / unit_us);
@@ -60,35 +55,35 @@ static void write_engine(const struct engine *engine, struct json_writer *w)
     const struct engine_stats *s = engine_stats(engine);
     json_key(w, STR("engine"));
     json_begin_object(w);
-    put_count(w, STR("questions"), s->n_questions);
-    put_count(w, STR("shown"), s->n_shown);
-    put_count(w, STR("empty"), s->n_empty);
-    put_count(w, STR("superseded"), s->n_superseded);
-    put_count(w, STR("cancelled"), s->n_cancelled);
-    put_count(w, STR("failed"), s->n_failed);
-    put_count(w, STR("suppressed"), s->n_suppressed);
-    put_count(w, STR("fromModel"), s->n_from_model);
-    put_count(w, STR("fromPredictor"), s->n_from_predictor);
-    put_count(w, STR("accepted"), s->n_accepted);
-    put_count(w, STR("acceptedBytes"), s->n_accepted_bytes);
-    put_count(w, STR("shownBytes"), s->n_shown_bytes);
-    put_count(w, STR("afterUndo"), s->n_after_undo);
-    put_count(w, STR("afterPaste"), s->n_after_paste);
-    put_count(w, STR("withheld"), s->n_withheld);
-    put_count(w, STR("seen"), s->n_seen);
-    put_count(w, STR("taken"), s->n_fates[FATE_TAKEN]);
-    put_count(w, STR("partlyTaken"), s->n_fates[FATE_PARTLY]);
-    put_count(w, STR("typed"), s->n_fates[FATE_TYPED]);
-    put_count(w, STR("typedOver"), s->n_fates[FATE_OVER]);
-    put_count(w, STR("ignored"), s->n_fates[FATE_IGNORED]);
-    put_count(w, STR("updates"), s->n_updates);
-    put_count(w, STR("failedOver"), s->n_failed_over);
-    put_count(w, STR("hedged"), s->n_hedged);
-    put_count(w, STR("hedgedWon"), s->n_hedged_won);
-    put_count(w, STR("held"), s->n_held);
-    put_count(w, STR("heldOff"), s->n_held_off);
-    put_count(w, STR("ahead"), s->n_ahead);
-    put_count(w, STR("aheadWanted"), s->n_ahead_wanted);
+    json_key_count(w, STR("questions"), s->n_questions);
+    json_key_count(w, STR("shown"), s->n_shown);
+    json_key_count(w, STR("empty"), s->n_empty);
+    json_key_count(w, STR("superseded"), s->n_superseded);
+    json_key_count(w, STR("cancelled"), s->n_cancelled);
+    json_key_count(w, STR("failed"), s->n_failed);
+    json_key_count(w, STR("suppressed"), s->n_suppressed);
+    json_key_count(w, STR("fromModel"), s->n_from_model);
+    json_key_count(w, STR("fromPredictor"), s->n_from_predictor);
+    json_key_count(w, STR("accepted"), s->n_accepted);
+    json_key_count(w, STR("acceptedBytes"), s->n_accepted_bytes);
+    json_key_count(w, STR("shownBytes"), s->n_shown_bytes);
+    json_key_count(w, STR("afterUndo"), s->n_after_undo);
+    json_key_count(w, STR("afterPaste"), s->n_after_paste);
+    json_key_count(w, STR("withheld"), s->n_withheld);
+    json_key_count(w, STR("seen"), s->n_seen);
+    json_key_count(w, STR("taken"), s->n_fates[FATE_TAKEN]);
+    json_key_count(w, STR("partlyTaken"), s->n_fates[FATE_PARTLY]);
+    json_key_count(w, STR("typed"), s->n_fates[FATE_TYPED]);
+    json_key_count(w, STR("typedOver"), s->n_fates[FATE_OVER]);
+    json_key_count(w, STR("ignored"), s->n_fates[FATE_IGNORED]);
+    json_key_count(w, STR("updates"), s->n_updates);
+    json_key_count(w, STR("failedOver"), s->n_failed_over);
+    json_key_count(w, STR("hedged"), s->n_hedged);
+    json_key_count(w, STR("hedgedWon"), s->n_hedged_won);
+    json_key_count(w, STR("held"), s->n_held);
+    json_key_count(w, STR("heldOff"), s->n_held_off);
+    json_key_count(w, STR("ahead"), s->n_ahead);
+    json_key_count(w, STR("aheadWanted"), s->n_ahead_wanted);
     json_key(w, STR("firstMs"));
     stats_write_histogram(&s->first, 1000, w);
     json_key(w, STR("totalMs"));
@@ -109,7 +104,7 @@ static void write_places(const struct engine *engine, const struct upstream *u,
         if (n > 0) {
             json_begin_object(w);
             json_key_str(w, STR("endpoint"), e->name);
-            put_count(w, STR("n"), n);
+            json_key_count(w, STR("n"), n);
             json_end_object(w);
         }
     }
@@ -122,14 +117,14 @@ static void write_queue(const struct engine *engine, const struct upstream *u,
     struct queue_stats s = engine_lanes(engine);
     json_key(w, STR("queue"));
     json_begin_object(w);
-    put_count(w, STR("waiting"), s.n_waiting);
-    put_count(w, STR("running"), s.n_running);
-    put_count(w, STR("started"), s.n_started);
-    put_count(w, STR("waited"), engine_stats(engine)->n_waited);
-    put_count(w, STR("dropped"), s.n_dropped);
-    put_count(w, STR("stopped"), s.n_stopped);
-    put_count(w, STR("swapsAvoided"), s.n_swaps_avoided);
-    put_count(w, STR("keptWarm"), s.n_kept_warm);
+    json_key_count(w, STR("waiting"), s.n_waiting);
+    json_key_count(w, STR("running"), s.n_running);
+    json_key_count(w, STR("started"), s.n_started);
+    json_key_count(w, STR("waited"), engine_stats(engine)->n_waited);
+    json_key_count(w, STR("dropped"), s.n_dropped);
+    json_key_count(w, STR("stopped"), s.n_stopped);
+    json_key_count(w, STR("swapsAvoided"), s.n_swaps_avoided);
+    json_key_count(w, STR("keptWarm"), s.n_kept_warm);
     json_key(w, STR("waitedMs"));
     stats_write_histogram(&engine_stats(engine)->waited, 1000, w);
     write_places(engine, u, w);
@@ -141,15 +136,15 @@ static void write_flights(const struct engine *engine, struct json_writer *w)
     struct flights_stats s = engine_flights(engine);
     json_key(w, STR("flights"));
     json_begin_object(w);
-    put_count(w, STR("flying"), s.n_flying);
-    put_count(w, STR("landed"), s.n_landed);
-    put_count(w, STR("bytes"), s.n_bytes);
-    put_count(w, STR("takenOff"), s.n_taken_off);
-    put_count(w, STR("boardedFlying"), s.n_boarded_flying);
-    put_count(w, STR("boardedLanded"), s.n_boarded_landed);
-    put_count(w, STR("boardedCached"), s.n_boarded_cached);
-    put_count(w, STR("boardedSimilar"), s.n_boarded_similar);
-    put_count(w, STR("aborted"), s.n_aborted);
+    json_key_count(w, STR("flying"), s.n_flying);
+    json_key_count(w, STR("landed"), s.n_landed);
+    json_key_count(w, STR("bytes"), s.n_bytes);
+    json_key_count(w, STR("takenOff"), s.n_taken_off);
+    json_key_count(w, STR("boardedFlying"), s.n_boarded_flying);
+    json_key_count(w, STR("boardedLanded"), s.n_boarded_landed);
+    json_key_count(w, STR("boardedCached"), s.n_boarded_cached);
+    json_key_count(w, STR("boardedSimilar"), s.n_boarded_similar);
+    json_key_count(w, STR("aborted"), s.n_aborted);
     json_end_object(w);
 }
 
@@ -161,16 +156,16 @@ static void write_store(const struct store *store, struct json_writer *w)
     json_key_str(w, STR("name"), str_from(s.name));
     json_key_str(w, STR("state"), str_from(s.state));
     json_key_str(w, STR("reason"), str_from(s.reason));
-    put_count(w, STR("hits"), s.n_hits);
-    put_count(w, STR("misses"), s.n_misses);
-    put_count(w, STR("expired"), s.n_expired);
-    put_count(w, STR("rejected"), s.n_rejected);
-    put_count(w, STR("late"), s.n_late);
-    put_count(w, STR("stored"), s.n_stored);
-    put_count(w, STR("dropped"), s.n_dropped);
-    put_count(w, STR("evicted"), s.n_evicted);
-    put_count(w, STR("errors"), s.n_errors);
-    put_count(w, STR("bytes"), s.n_bytes);
+    json_key_count(w, STR("hits"), s.n_hits);
+    json_key_count(w, STR("misses"), s.n_misses);
+    json_key_count(w, STR("expired"), s.n_expired);
+    json_key_count(w, STR("rejected"), s.n_rejected);
+    json_key_count(w, STR("late"), s.n_late);
+    json_key_count(w, STR("stored"), s.n_stored);
+    json_key_count(w, STR("dropped"), s.n_dropped);
+    json_key_count(w, STR("evicted"), s.n_evicted);
+    json_key_count(w, STR("errors"), s.n_errors);
+    json_key_count(w, STR("bytes"), s.n_bytes);
     json_key_bool(w, STR("offLoop"), s.is_off_loop);
     json_key(w, STR("lookupUs"));
     stats_write_histogram(s.lookup_us, 1, w);
@@ -185,10 +180,10 @@ static void write_dedup(const struct engine *engine, struct json_writer *w)
     json_key_bool(w, STR("similarity"), s.is_on);
     json_key_bool(w, STR("adaptive"), s.is_adaptive);
     json_key_double(w, STR("threshold"), s.threshold);
-    put_count(w, STR("entries"), s.n_entries);
-    put_count(w, STR("similarHits"), s.n_hits);
-    put_count(w, STR("accepted"), s.n_accepted);
-    put_count(w, STR("refused"), s.n_refused);
+    json_key_count(w, STR("entries"), s.n_entries);
+    json_key_count(w, STR("similarHits"), s.n_hits);
+    json_key_count(w, STR("accepted"), s.n_accepted);
+    json_key_count(w, STR("refused"), s.n_refused);
     json_end_object(w);
 }
 
@@ -197,28 +192,28 @@ static void write_upstream(const struct upstream *u, struct json_writer *w)
     struct upstream_stats s = upstream_stats(u);
     json_key(w, STR("upstream"));
     json_begin_object(w);
-    put_count(w, STR("exchanges"), s.n_exchanges);
-    put_count(w, STR("cancelled"), s.n_cancelled);
-    put_count(w, STR("failed"), s.n_failed);
-    put_count(w, STR("active"), s.n_active);
-    put_count(w, STR("retries"), s.n_retries);
-    put_count(w, STR("retriesUnafforded"), s.n_unafforded);
-    put_count(w, STR("refused"), s.n_refused);
-    put_count(w, STR("breakerOpened"), s.n_opened);
-    put_count(w, STR("late"), s.n_late);
-    put_count(w, STR("tokens"), s.n_tokens);
-    put_count(w, STR("promptTokens"), s.n_prompt_tokens);
-    put_count(w, STR("cachedTokens"), s.n_cached_tokens);
-    put_count(w, STR("bytesIn"), s.n_bytes_in);
-    put_count(w, STR("bytesOut"), s.n_bytes_out);
+    json_key_count(w, STR("exchanges"), s.n_exchanges);
+    json_key_count(w, STR("cancelled"), s.n_cancelled);
+    json_key_count(w, STR("failed"), s.n_failed);
+    json_key_count(w, STR("active"), s.n_active);
+    json_key_count(w, STR("retries"), s.n_retries);
+    json_key_count(w, STR("retriesUnafforded"), s.n_unafforded);
+    json_key_count(w, STR("refused"), s.n_refused);
+    json_key_count(w, STR("breakerOpened"), s.n_opened);
+    json_key_count(w, STR("late"), s.n_late);
+    json_key_count(w, STR("tokens"), s.n_tokens);
+    json_key_count(w, STR("promptTokens"), s.n_prompt_tokens);
+    json_key_count(w, STR("cachedTokens"), s.n_cached_tokens);
+    json_key_count(w, STR("bytesIn"), s.n_bytes_in);
+    json_key_count(w, STR("bytesOut"), s.n_bytes_out);
     json_key(w, STR("connections"));
     json_begin_object(w);
-    put_count(w, STR("open"), s.n_connections);
-    put_count(w, STR("idle"), s.n_connections_idle);
-    put_count(w, STR("opened"), s.n_connections_opened);
-    put_count(w, STR("reused"), s.n_connections_reused);
-    put_count(w, STR("warmed"), s.n_connections_warmed);
-    put_count(w, STR("closed"), s.n_connections_closed);
+    json_key_count(w, STR("open"), s.n_connections);
+    json_key_count(w, STR("idle"), s.n_connections_idle);
+    json_key_count(w, STR("opened"), s.n_connections_opened);
+    json_key_count(w, STR("reused"), s.n_connections_reused);
+    json_key_count(w, STR("warmed"), s.n_connections_warmed);
+    json_key_count(w, STR("closed"), s.n_connections_closed);
     json_end_object(w);
     json_end_object(w);
 }
@@ -228,11 +223,11 @@ static void write_predictor(const struct predictor *p, struct json_writer *w)
     struct predictor_stats s = predictor_stats(p);
     json_key(w, STR("predictor"));
     json_begin_object(w);
-    put_count(w, STR("files"), s.n_files);
-    put_count(w, STR("tokens"), s.n_tokens);
-    put_count(w, STR("bytes"), s.n_bytes);
-    put_count(w, STR("asked"), s.n_asked);
-    put_count(w, STR("answered"), s.n_answered);
+    json_key_count(w, STR("files"), s.n_files);
+    json_key_count(w, STR("tokens"), s.n_tokens);
+    json_key_count(w, STR("bytes"), s.n_bytes);
+    json_key_count(w, STR("asked"), s.n_asked);
+    json_key_count(w, STR("answered"), s.n_answered);
     json_key_bool(w, STR("learning"), predictor_is_learning(p));
     json_end_object(w);
 }
@@ -243,9 +238,9 @@ static void write_model(const struct model_info *m, struct json_writer *w)
     json_key_str(w, STR("id"), m->id);
     json_key_bool(w, STR("loaded"), m->is_loaded);
     json_key_bool(w, STR("remote"), m->is_remote);
-    put_count(w, STR("bytes"), m->n_bytes);
-    put_count(w, STR("params"), m->n_params);
-    put_count(w, STR("context"), m->n_ctx);
+    json_key_count(w, STR("bytes"), m->n_bytes);
+    json_key_count(w, STR("params"), m->n_params);
+    json_key_count(w, STR("context"), m->n_ctx);
     json_end_object(w);
 }
 
@@ -267,7 +262,7 @@ static void write_endpoint(const struct endpoint *e, struct json_writer *w)
     if (e->loading >= 0) {
         json_key_double(w, STR("loading"), e->loading);
     }
-    put_count(w, STR("slots"), e->n_slots);
+    json_key_count(w, STR("slots"), e->n_slots);
     json_key(w, STR("models"));
     json_begin_array(w);
     for (size_t i = 0; i < e->n_models; i++) {
@@ -311,7 +306,7 @@ void stats_write(const struct stats_sources *from, struct json_writer *w)
     if (from->documents) {
         json_key(w, STR("documents"));
         json_begin_object(w);
-        put_count(w, STR("open"), documents_count(from->documents));
+        json_key_count(w, STR("open"), documents_count(from->documents));
         json_end_object(w);
     }
     if (from->upstream) {
