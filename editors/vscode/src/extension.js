@@ -17,9 +17,11 @@ const { Work } = require('./work');
 
 const STOP_MS = 3000; // then it is left to its fate: its pipes are closed
 
-// Tells the server what we show ourselves.
+// Tells the server what we show ourselves, and that code actions come with their command: VS Code resolves each
+// row of a menu that the pointer is over, and forgets the command of a row that was resolved slowly.
 const own = {
   fillClientCapabilities(capabilities) {
+    delete capabilities.textDocument.codeAction.resolveSupport;
     const crucible = { answers: true, instructions: true, inlineUpdates: true };
     capabilities.experimental = { ...capabilities.experimental, crucible };
   },
