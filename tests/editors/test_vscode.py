@@ -269,7 +269,7 @@ class Code:
             for signal_ in (signal.SIGTERM, signal.SIGKILL):
                 try:
                     os.killpg(process.pid, signal_)
-                    process.wait(10)
+                    process.wait(1)
                 except (ProcessLookupError, subprocess.TimeoutExpired):
                     continue
         shutil.rmtree(self.home, ignore_errors=True)
