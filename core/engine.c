@@ -18,8 +18,6 @@
 
 #define INLINE_HARD_US  SEC_TO_US(5)
 #define CHAT_HARD_US    SEC_TO_US(900) /* a load from a slow disk, and a long answer on a CPU */
-#define PATIENCE_US     SEC_TO_US(15)  /* a server of this machine is tried every 10 s at least */
-#define TRIAL_MIN_US    MS_TO_US(500)
 #define CACHE_MAX_BYTES (8u * MIB)
 
 /* -- questions -- */
@@ -41,6 +39,7 @@ static void asked_free(struct engine *e, struct asked *a)
     buf_release(&a->wish);
     buf_release(&a->standby);
     conversation_destroy(a->chat);
+    choice_destroy(a->choice);
     settings_unref(a->settings);
     recall_forget(e, a);
     buf_release(&a->recollection.text);
@@ -145,6 +144,14 @@ void engine_finish(struct engine *e, struct asked *a, struct fit_rest given, boo
     buf_init(&text, FLIGHT_MAX_TEXT_BYTES);
     buf_append(&text, given.text);
     answer.text = buf_str(&text);
+    struct answer_other others[CHOICE_MAX];
+    struct choice *choice = a->choice; /* outlives the question */
+    a->choice = NULL;
+    answer.others = others;
+    if (error == NULL || error->code != ERR_CANCELLED) {
+        several_tell(e, a, choice, &answer);
+        error = answer.text.len > 0 ? NULL : error;
+    }
     const char *outcome = outcome_of(a, &answer, error);
     bool is_same = a->kind == QUESTION_UPDATE && answer.text.len == 0; /* nothing more came */
     if (error == NULL) {
@@ -175,6 +182,7 @@ void engine_finish(struct engine *e, struct asked *a, struct fit_rest given, boo
     flights_leave(e->flights, a->id, error == NULL, now_us);
     asked_free(e, a);
     sink.on_done(&answer, error, sink.user);
+    choice_destroy(choice);
     buf_release(&text);
 }
 
@@ -198,8 +206,7 @@ static void finish_cancelled(struct engine *e, struct asked *a)
     engine_finish(e, a, (struct fit_rest){.text = STR("")}, false, &error);
 }
 
-/* The predictor's word, where no model's can come: cleaned and cut like any other. */
-static bool stand_in(struct engine *e, struct asked *a)
+bool engine_stand_in(struct engine *e, struct asked *a)
 {
     struct open_document *doc = document_of(e, a);
     if (doc == NULL || a->standby.len == 0 || a->confidence < PREDICTOR_FAIR) {
@@ -226,7 +233,7 @@ static void do_without(struct engine *e, struct asked *a, const struct route *r)
     }
     /* Editors ask once per edit: during the first look a model may still fill the one reply. */
     bool is_patient = !is_settled && clock_now_us() < a->budget_us;
-    if (!is_patient && stand_in(e, a)) {
+    if (!is_patient && engine_stand_in(e, a)) {
         return;
     }
     a->state = may_come ? ASKED_WAITING : ASKED_REFUSED;
@@ -261,7 +268,7 @@ static void depart_anew(struct engine *e, struct asked *a, const struct open_doc
     } else if (found == STORE_MISS && feedback_withholds(e, a, doc)) {
         a->state = ASKED_REFUSED;
         engine_queue(e, a);
-    } else if (found == STORE_MISS && !leg_start(e, a, doc, r, w, &key) && !stand_in(e, a)) {
+    } else if (found == STORE_MISS && !leg_start(e, a, doc, r, w, &key) && !engine_stand_in(e, a)) {
         a->state = ASKED_REFUSED;
         engine_queue(e, a);
     }
@@ -335,7 +342,10 @@ static void begin(struct engine *e, struct asked *a, const struct open_document 
 {
     struct route r = supply_find(e, a->settings, a->role, buf_str(&a->wish), a->avoid);
     bool is_ready = r.state == ROUTE_READY;
-    if (!a->is_again && is_ready && engine_board(e, a, doc, leg_model(&r), ANSWER_MODEL, r.name)) {
+    bool is_boarded =
+        !a->is_again && is_ready && engine_board(e, a, doc, leg_model(&r), ANSWER_MODEL, r.name);
+    several_want(e, a, &r);
+    if (is_boarded && !(a->is_more && several_take_shown(e, a))) {
         return;
     }
     if (!a->is_again && r.allows_embedded && !a->is_explicit &&
@@ -354,6 +364,9 @@ static void begin(struct engine *e, struct asked *a, const struct open_document 
 /* Length of what may be shown of `text` by now; 0 for not yet. */
 static size_t due(const struct asked *a, const struct flight_view *view, uint64_t now_us)
 {
+    if (a->n_wanted > 1 && !view->has_landed && now_us < a->budget_us) { /* the others come, too */
+        return 0;
+    }
     bool takes_line = a->unit == UNIT_LINE || now_us >= a->budget_us;
     size_t n = unit_complete(view->text, 0, a->unit, view->has_landed);
     if (n == 0 && takes_line) {
@@ -377,10 +390,15 @@ static void consider_riding(struct engine *e, struct asked *a, uint64_t now_us)
         a->first_us = now_us;
         histogram_add(&e->stats.first, now_us - a->asked_us);
     }
+    bool waits_for_others = a->n_wanted > 1 && !view.has_landed;
+    if (waits_for_others && now_us >= a->budget_us && leg_hurry(e, a->flight)) {
+        return;
+    }
     size_t n = view.is_waiting ? 0 : due(a, &view, now_us);
     if (n > 0) {
+        several_fit(a, view.closers);
         a->n_read = n;
-        a->may_grow = update_may_come(a, &view, n);
+        a->may_grow = a->choice == NULL && update_may_come(a, &view, n);
         ahead_on_answer(e, a, &view, n, now_us);
         if (!e->options.off.keep) {
             flights_note_shown(e->flights, a->flight, view.text_at + n);
@@ -400,7 +418,7 @@ static void consider_riding(struct engine *e, struct asked *a, uint64_t now_us)
         trace_why(&e->trace, a->trace, "%s",
                   a->kind == QUESTION_INLINE ? "nothing came within 5 s"
                                              : "nothing came within the budget");
-        if (!stand_in(e, a)) {
+        if (!engine_stand_in(e, a)) {
             a->may_grow = true; /* it flies on, for whoever is still there when it comes */
             finish_silent(e, a);
         }
@@ -420,7 +438,7 @@ static void consider_waiting(struct engine *e, struct asked *a, uint64_t now_us)
         }
         return;
     }
-    if (now_us >= a->budget_us && stand_in(e, a)) {
+    if (now_us >= a->budget_us && engine_stand_in(e, a)) {
         return;
     }
     if (now_us >= a->hard_us) {
@@ -493,69 +511,6 @@ void engine_look(struct engine *e, uint64_t flight)
         struct asked *a = engine_find(e, riders[i]);
         if (a != NULL) {
             consider(e, a, now_us);
-        }
-    }
-    xfree(riders);
-}
-
-/* Whether the question takes off to another endpoint instead: nobody has seen text of this one. */
-static bool fail_over(struct engine *e, struct asked *a, uint64_t endpoint)
-{
-    bool is_first = a->avoid == 0;
-    if (!is_first || a->first_us != 0 || clock_now_us() >= a->hard_us) {
-        return false;
-    }
-    struct route r = supply_find(e, a->settings, a->role, buf_str(&a->wish), endpoint);
-    if (r.state != ROUTE_READY) {
-        return false;
-    }
-    a->avoid = endpoint;
-    a->boarded = BOARDED_NONE;
-    e->stats.n_failed_over++;
-    trace_why(&e->trace, a->trace, "asking %s instead", r.name);
-    engine_depart(e, a);
-    return true;
-}
-
-/* Whether a person's question is put again to the same endpoint: it wasn't sent, since the endpoint
- * is left alone for a moment. */
-static bool wait_for_trial(struct engine *e, struct asked *a, uint64_t endpoint,
-                           const struct error *error)
-{
-    uint64_t now_us = clock_now_us();
-    str name = str_from(a->model_name);
-    size_t slash = str_find_char(name, '/', 0);
-    str model = slash == SIZE_MAX ? STR("") : str_sub(name, slash + 1, name.len);
-    uint64_t trial_us = upstream_trial_us(e->options.upstream, endpoint, model);
-    bool was_sent = error->code != ERR_REJECTED || trial_us <= now_us;
-    trial_us = trial_us > now_us + TRIAL_MIN_US ? trial_us : now_us + TRIAL_MIN_US;
-    if (a->kind != QUESTION_CHAT || a->first_us != 0 || was_sent ||
-        trial_us > a->asked_us + PATIENCE_US) {
-        return false;
-    }
-    a->state = ASKED_HOLDING;
-    a->hold_us = trial_us;
-    a->avoid = 0;
-    a->boarded = BOARDED_NONE;
-    converse_tell_wait(e, a, error->msg);
-    return true;
-}
-
-void engine_fail(struct engine *e, uint64_t flight, uint64_t endpoint, const struct error *error)
-{
-    size_t n;
-    uint64_t *riders = engine_riders(e, flight, &n);
-    flights_drop(e->flights, flight); /* nobody boards it again */
-    for (size_t i = 0; i < n; i++) {
-        struct asked *a = engine_find(e, riders[i]);
-        if (a == NULL || a->state == ASKED_CANCELLED) {
-            continue;
-        }
-        trace_why(&e->trace, a->trace, "%s", error->msg);
-        if (!fail_over(e, a, endpoint) && !wait_for_trial(e, a, endpoint, error) &&
-            !stand_in(e, a)) {
-            engine_finish(e, a, (struct fit_rest){.text = STR("")}, false,
-                          a->is_explicit ? error : NULL);
         }
     }
     xfree(riders);
@@ -664,6 +619,7 @@ static struct asked *asked_create(struct engine *e, const struct question *q,
     a->selected_start = q->selected.len > 0 ? q->selected_start : q->cursor;
     a->is_explicit = q->is_explicit;
     a->is_again = q->is_again;
+    a->is_more = q->is_more && !q->is_again;
     a->n_known = q->n_read;
     a->trace = q->trace;
     a->ended_as = "cancelled";

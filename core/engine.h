@@ -60,6 +60,7 @@ struct question { /* borrowed for the call */
     size_t selected_start;   /* == cursor for none */
     bool is_explicit;        /* asked for by a command, not by typing */
     bool is_again;           /* explicit, and what is there isn't wanted */
+    bool is_more;            /* explicit, and something is shown there: others are wanted, too */
     str model;               /* "endpoint/model", overrides the settings; empty: by role */
     const struct chat *chat; /* of a QUESTION_CHAT, which ignores cursor and selection */
     /* Of a QUESTION_UPDATE: the answer that it goes on from. */
@@ -67,6 +68,10 @@ struct question { /* borrowed for the call */
     size_t n_read;
 };
 
+struct answer_other {
+    str text;
+    size_t n_replace;
+};
 enum answer_source { ANSWER_NONE, ANSWER_MODEL, ANSWER_PREDICTOR };
 struct answer {       /* borrowed for the call of on_done */
     str text;         /* to insert at the cursor, "\n" line ends; empty: nothing to say */
@@ -76,10 +81,13 @@ struct answer {       /* borrowed for the call of on_done */
     str model;            /* "endpoint/model" that wrote it */
     size_t n_read;        /* what a QUESTION_UPDATE goes on from */
     bool may_grow;        /* more of it is on the way: worth a QUESTION_UPDATE */
-    double likeness;      /* BOARDED_SIMILAR: of its code and this question's, from 0 to 1 */
-    bool is_cut;          /* of a chat: the answer broke off at a limit or went round in circles */
-    str why;              /* one line, for people */
-    uint64_t first_us;    /* from the question to the first byte of text, 0 where none came */
+    /* Of a suggestion that was asked for again, or for more: others for the same place. */
+    struct answer_other *others;
+    unsigned n_others;
+    double likeness;   /* BOARDED_SIMILAR: of its code and this question's, from 0 to 1 */
+    bool is_cut;       /* of a chat: the answer broke off at a limit or went round in circles */
+    str why;           /* one line, for people */
+    uint64_t first_us; /* from the question to the first byte of text, 0 where none came */
     uint64_t total_us;
     uint64_t trace; /* serial of the trace record */
 };
@@ -175,6 +183,7 @@ struct engine_stats {
     uint64_t n_held;                  /* take-offs that waited for the next key */
     uint64_t n_held_off;              /* of them those that it made unnecessary */
     uint64_t n_ahead, n_ahead_wanted; /* texts continued before somebody asked; that were read on */
+    uint64_t n_choices, n_others;     /* answers to choose from; texts beside their first */
     uint64_t n_waited;                /* exchanges that a place had to become free for */
     struct histogram first, total, own; /* own: from the byte that completes a unit to on_done */
     struct histogram waited;            /* for a place, of those */

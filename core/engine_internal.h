@@ -1,9 +1,10 @@
-/* engine_internal.h - what the files of the engine share: engine.c asks and answers, leg.c flies,
+/* engine_internal.h - what the files of the engine share: engine.c asks and answers, leg.c flies
+ * (outgoing.c: with what; failover.c: and fails),
  * scout.c asks the predictor first, place.c looks at the place, lesson.c lets the predictor learn,
  * supply.c sends for models, rhythm.c and ahead.c decide when a model is asked (hedging.c: a second
  * one), feedback.c whether it is worth it, lane.c has exchanges wait for a place, update.c has what
- * comes after an answer, converse.c the questions that a person asks, recall.c and reuse.c find
- * what was answered in another run and to similar ones. */
+ * comes after an answer (several.c: beside it), converse.c the questions that a person asks,
+ * recall.c and reuse.c find what was answered in another run and to similar ones. */
 #ifndef CRUCIBLE_ENGINE_INTERNAL_H
 #define CRUCIBLE_ENGINE_INTERNAL_H
 
@@ -51,6 +52,18 @@ struct conversation {
     char waits_for[ERROR_MSG_BYTES]; /* what the sink was told last */
 };
 
+/* The texts beside an answer's first: several.c. */
+#define CHOICE_MAX (TEXTS_MAX + 1)
+struct choice_text {
+    struct buf text;
+    size_t n_replace;
+};
+struct choice {
+    bool has_shown; /* the first of them is what was shown there */
+    unsigned n;
+    struct choice_text texts[CHOICE_MAX];
+};
+
 /* What the store knows of a question. */
 struct recollection {
     struct store_key key;
@@ -71,8 +84,10 @@ struct asked {
     size_t cursor, selected_start;
     struct buf selected; /* copies of the question's slices */
     struct buf wish;
-    bool is_explicit, is_again;
-    enum unit unit; /* what the place calls for */
+    bool is_explicit, is_again, is_more;
+    unsigned n_wanted;     /* texts to choose from; 0 and 1: one */
+    struct choice *choice; /* owned; NULL: none but the first */
+    enum unit unit;        /* what the place calls for */
     bool is_multiline;
     enum place_class place;
     size_t n_read;             /* bytes of the flight's text that the answer stands for */
@@ -115,7 +130,9 @@ struct leg {
     unsigned max_lines; /* lines with something on them that are enough; 0: the trimmer knows */
     struct hole *hole;  /* what a model says that fills by chat goes through it first; else NULL */
     struct trim *trim;
-    struct buf clean; /* all clean text so far */
+    struct buf clean;        /* all clean text so far */
+    struct several *several; /* its other texts, owned; NULL: it has none */
+    bool is_over, is_whole;  /* its own text has ended before the others; is all there was */
     uint64_t began_us;
     bool has_begun; /* to answer */
     char name[128]; /* "endpoint/model" */
@@ -246,10 +263,9 @@ void engine_arm(struct engine *e);
 uint64_t *engine_riders(const struct engine *e, uint64_t flight, size_t *n);
 /* The flight's text or state changed: its riders are looked at now. */
 void engine_look(struct engine *e, uint64_t flight);
-/* The flight failed at this endpoint, and goes: its riders take off to another one where there is
- * one; or wait, if a person asked and it will be well in a moment; or get the predictor's word, or
- * silence and the reason. */
-void engine_fail(struct engine *e, uint64_t flight, uint64_t endpoint, const struct error *error);
+/* The predictor's word, where no model's can come: cleaned and cut like any other. False where it
+ * has none. */
+bool engine_stand_in(struct engine *e, struct asked *a);
 void engine_note_busy(struct engine *e);
 /* Boards a flight of the document that leads through its place; false where there is none. */
 bool engine_board(struct engine *e, struct asked *a, const struct open_document *doc,
@@ -258,6 +274,12 @@ bool engine_board(struct engine *e, struct asked *a, const struct open_document 
 void engine_depart(struct engine *e, struct asked *a);
 struct boarding engine_place(const struct asked *a, const struct open_document *doc,
                              uint64_t model);
+
+/* -- failover.c -- */
+/* The flight failed at this endpoint, and goes: its riders take off to another one where there is
+ * one; or wait, if a person asked and it will be well in a moment; or get the predictor's word, or
+ * silence and the reason. */
+void engine_fail(struct engine *e, uint64_t flight, uint64_t endpoint, const struct error *error);
 
 /* -- converse.c -- */
 struct conversation *conversation_create(const struct chat *chat);
@@ -385,6 +407,31 @@ void hedging_on_upstream(struct engine *e);
 uint64_t hedging_next_us(const struct engine *e);
 void hedging_tick(struct engine *e, uint64_t now_us);
 
+/* -- several.c -- */
+void choice_destroy(struct choice *c); /* may be NULL */
+/* Who asks for a suggestion once more, or where one is shown, wants to choose: as many as `r`'s
+ * server writes at once. */
+void several_want(struct engine *e, struct asked *a, const struct route *r);
+/* What the flight that it has boarded shows there by now goes with the answer, and others are asked
+ * for; false where nothing is shown. */
+bool several_take_shown(struct engine *e, struct asked *a);
+/* Cuts what it was given as its place calls for; `closers` as in a flight's view. */
+void several_fit(struct asked *a, str closers);
+/* Adds to an answer whose `others` has room for CHOICE_MAX; what it adds is `c`'s. */
+void several_tell(struct engine *e, const struct asked *a, const struct choice *c,
+                  struct answer *answer);
+/* Of a leg that asks for `n` texts; `make` gives a trimmer for each of the others. */
+void several_begin(struct leg *leg, unsigned n, struct trim *(*make)(void *user), void *user);
+void several_release(struct leg *leg);
+void several_on_text(struct leg *leg, unsigned idx, str utf8);
+/* The server has ended one of its texts, 0 being the leg's own. */
+void several_on_end(struct leg *leg, unsigned idx, enum finish_reason reason);
+/* Whether more is wanted of some other text; whether the server is still at some text. */
+bool several_is_open(const struct leg *leg);
+bool several_is_open_there(const struct leg *leg);
+/* The leg lands: its riders get the others that they asked for. */
+void several_give(struct engine *e, const struct leg *leg);
+
 /* -- recall.c -- */
 struct prompt_window;
 struct store_key recall_key_of_fill(const struct engine *e, const struct asked *a,
@@ -430,6 +477,8 @@ bool leg_continue(struct engine *e, const struct asked *a, const struct open_doc
  * question being aboard. False where it can't be. */
 bool leg_start_twin(struct engine *e, const struct leg *first, const struct asked *rider,
                     const struct route *r);
+/* Lands the flight whose own text is there, without the others; false where it isn't. */
+bool leg_hurry(struct engine *e, uint64_t flight);
 /* Closes its exchange, and forgets it. */
 void leg_cancel(struct engine *e, struct leg *leg);
 /* The same for a chat: takes off by `key`, and sends what is said. False where it may not be sent;
@@ -449,6 +498,8 @@ void leg_depart(struct engine *e, struct leg *leg, const struct exchange_spec *s
 void leg_discard(struct leg *leg);
 /* Closes the exchange of a flight that nobody is aboard of; it lands as it was before. */
 void leg_give_way(struct engine *e, uint64_t flight);
+/* Where the last line of `text` ends that the leg's place is given; 0: it hasn't come. */
+size_t leg_enough(const struct leg *leg, str text, const struct trim *trim);
 /* Says to everybody aboard why something is as it is. */
 void leg_note_riders(struct engine *e, uint64_t flight, const char *why);
 /* The flights' on_abort. */

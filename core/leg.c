@@ -1,9 +1,8 @@
 /* leg.c - one flight's call to a model: window out, clean text in.
  *
  * Why   Between a flight, which is pure text, and an exchange, which is pure bytes, stands what
- *       makes the one from the other: what is sent, in which form, and what of the answer is kept.
- * How   leg_start cuts the window, redacts it where it leaves the machine, renders it for the
- *       model's family, takes off and starts the exchange. Text that comes back goes through the
+ *       makes the one from the other: what is sent (outgoing.c), and what of the answer is kept.
+ * How   leg_start takes off and starts the exchange. Text that comes back goes through the
  *       trimmer into the flight; when the trimmer has enough, the exchange is closed. */
 #include <stdio.h>
 #include <string.h>
@@ -12,239 +11,12 @@
 #include "core/base/limits.h"
 #include "core/base/log.h"
 #include "core/engine_internal.h"
+#include "core/outgoing.h"
 #include "core/prompt/hole.h"
-#include "core/prompt/redact.h"
-#include "core/prompt/template.h"
 
-#define CHAT_MAX_SAME       12u
-#define READ_WITHIN_US      SEC_TO_US(1) /* longer than that nobody waits for a suggestion */
-#define WINDOW_MIN_PREFIX   512u
-#define LINE_MAX_LINES      2u /* one unit past what is shown; blank ones don't count */
-#define BLOCK_MAX_LINES     24u
-#define DEFAULT_TEMPERATURE 0.1
-#define CHAT_TEMPERATURE    0.2
-
-/* -- what is sent -- */
-
-/* Models have learned from "\n"; what comes back is put in with the document's own line ends. */
-static void unify_line_ends(struct buf *b)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < b->len; i++) {
-        char c = b->ptr[i];
-        if (c == '\r' && i + 1 < b->len && b->ptr[i + 1] == '\n') {
-            continue;
-        }
-        b->ptr[n++] = c == '\r' ? '\n' : c;
-    }
-    buf_truncate(b, n);
-}
-
-void prompt_window_take(struct prompt_window *w, const struct asked *a,
-                        const struct open_document *doc, const struct window_limits *limits,
-                        uint64_t model)
-{
-    w->window = window_around(doc->text, a->cursor, limits);
-    if (w->window.start > a->selected_start) {
-        w->window.start = a->selected_start;
-    }
-    buf_init(&w->prefix, WINDOW_MAX_BYTES);
-    buf_init(&w->suffix, WINDOW_MAX_BYTES);
-    document_copy(doc->text, w->window.start, a->selected_start, &w->prefix);
-    buf_append(&w->prefix, buf_str(&a->selected));
-    document_copy(doc->text, a->cursor, w->window.end, &w->suffix);
-    if (memchr(buf_cstr(&w->prefix), '\r', w->prefix.len) != NULL ||
-        memchr(buf_cstr(&w->suffix), '\r', w->suffix.len) != NULL) {
-        unify_line_ends(&w->prefix);
-        unify_line_ends(&w->suffix);
-    }
-    w->hash = hash_mix(hash_mix(hash_str(buf_str(&w->prefix)), hash_str(buf_str(&w->suffix))),
-                       hash_mix(model, a->is_multiline));
-}
-
-void prompt_window_release(struct prompt_window *w)
-{
-    buf_release(&w->prefix);
-    buf_release(&w->suffix);
-}
-
-bool leg_can_fill(const struct model_info *m)
-{
-    if ((m->abilities & (MODEL_INFILL | MODEL_RAW)) != MODEL_RAW) { /* asked at every keystroke */
-        return (m->abilities & MODEL_INFILL) != 0;
-    }
-    const struct template_family *by_name = template_find(m->name);
-    const struct template_family *family = by_name != NULL ? by_name : template_find(m->id);
-    return family != NULL && (!m->tokens_told || template_is_proven(family, m->tokens));
-}
-
-uint64_t leg_model(const struct route *r)
-{
-    return hash_mix(r->endpoint, hash_str(r->model));
-}
-
-/* Whether the server is left to render its model's template. */
-static bool renders_itself(const struct route *r, const struct model_options *o)
-{
-    return (r->abilities & MODEL_INFILL) != 0 &&
-           (str_eq(o->fim, STR("auto")) || str_eq(o->fim, STR("infill")) || o->fim.len == 0);
-}
-
-struct window_limits leg_limits(const struct engine *e, const struct asked *a,
-                                const struct route *r)
-{
-    const struct model_options *o = settings_model_options(a->settings, str_from(r->name));
-    struct window_limits limits = renders_itself(r, o) ? WINDOW_LIMITS_INIT : WINDOW_LIMITS_WIDE;
-    size_t can_read =
-        upstream_prompt_bytes(e->options.upstream, r->endpoint, r->model, READ_WITHIN_US);
-    /* By halves, so that the window's edges stay where they are while the measured speed wavers. */
-    while (limits.prefix_bytes + limits.suffix_bytes > can_read &&
-           limits.prefix_bytes > WINDOW_MIN_PREFIX) {
-        limits.prefix_bytes /= 2;
-        limits.suffix_bytes /= 2;
-    }
-    limits.is_sliding = e->options.off.head;
-    return limits;
-}
-
-static const struct template_family *family_of(const struct route *r, const struct model_options *o)
-{
-    bool is_named =
-        !str_eq(o->fim, STR("auto")) && !str_eq(o->fim, STR("infill")) && o->fim.len > 0;
-    if (is_named) {
-        return template_find(o->fim);
-    }
-    const struct template_family *by_name = template_find(r->model_name);
-    return by_name != NULL ? by_name : template_find(r->model);
-}
-
-/* Breaks up what the server would read as a control token. */
-static void neutralise_in_place(struct buf *b)
-{
-    struct buf out;
-    buf_init(&out, WINDOW_MAX_BYTES * 2);
-    template_neutralise(buf_str(b), &out);
-    buf_release(b);
-    *b = out;
-}
-
-/* The text as it is sent; owned here until the exchange has copied it. */
-struct outgoing {
-    struct buf prefix, suffix, prompt;
-    struct buf mark, system;              /* where the model fills by chat */
-    const struct template_family *family; /* NULL: the server renders */
-    str stops[16];
-    struct generate generate;
-    size_t n_redacted; /* secrets that were blanked */
-};
-
-static void copy_window(struct outgoing *out, const struct prompt_window *w)
-{
-    buf_init(&out->prefix, WINDOW_MAX_BYTES * 2);
-    buf_init(&out->suffix, WINDOW_MAX_BYTES * 2);
-    buf_init(&out->prompt, PROMPT_MAX_BYTES);
-    buf_append(&out->prefix, buf_str(&w->prefix));
-    buf_append(&out->suffix, buf_str(&w->suffix));
-}
-
-/* Replaces secrets, also one that the cursor stands in the middle of; gives how many there were. */
-static size_t redact_outgoing(struct outgoing *out)
-{
-    struct buf prefix, suffix;
-    buf_init(&prefix, WINDOW_MAX_BYTES * 2);
-    buf_init(&suffix, WINDOW_MAX_BYTES * 2);
-    size_t n = redact_around(buf_str(&out->prefix), buf_str(&out->suffix), &prefix, &suffix);
-    buf_release(&out->prefix);
-    buf_release(&out->suffix);
-    out->prefix = prefix;
-    out->suffix = suffix;
-    return n;
-}
-
-static void add_stops(struct outgoing *out, const struct asked *a, const struct model_options *o)
-{
-    struct generate *g = &out->generate;
-    if (!a->is_multiline) {
-        out->stops[g->n_stops++] = STR("\n");
-    }
-    for (size_t i = 0; i < o->n_stops && g->n_stops < 4; i++) {
-        out->stops[g->n_stops++] = o->stops[i];
-    }
-    for (size_t i = 0; out->family != NULL && out->family->stops[i] != NULL && g->n_stops < 16;
-         i++) {
-        out->stops[g->n_stops++] = str_from(out->family->stops[i]);
-    }
-    g->stops = out->stops;
-}
-
-/* The hole as an instruction. The trimmer knows where the answer ends: a line's end as a stop would
- * stop an answer in a fence before it has begun. */
-static void tell_to_fill(struct outgoing *out, const struct model_options *o,
-                         const struct open_document *doc)
-{
-    struct hole_text text = {.prefix = buf_str(&out->prefix),
-                             .suffix = buf_str(&out->suffix),
-                             .file_name = str_after_last(doc->path, '/'),
-                             .language = doc->language};
-    struct generate *g = &out->generate;
-    buf_init(&out->mark, KIB);
-    buf_init(&out->system, 4 * KIB);
-    hole_mark(&text, &out->mark);
-    hole_system(buf_str(&out->mark), &out->system);
-    hole_message(&text, buf_str(&out->mark), &out->prompt);
-    g->shape = GENERATE_CHAT;
-    g->system = buf_str(&out->system);
-    g->prompt = buf_str(&out->prompt);
-    g->stops = o->stops;
-    g->n_stops = o->n_stops;
-}
-
-static void outgoing_fill(struct outgoing *out, const struct asked *a, const struct route *r,
-                          const struct prompt_window *w, const struct open_document *doc)
-{
-    const struct model_options *o = settings_model_options(a->settings, str_from(r->name));
-    copy_window(out, w);
-    if (r->is_remote && a->settings->privacy_redact) {
-        out->n_redacted = redact_outgoing(out);
-        log_info(LOG_ENGINE, "question=%llu redacted=%zu", (unsigned long long)a->id,
-                 out->n_redacted);
-    }
-    struct generate *g = &out->generate;
-    out->family = r->fills_by_chat || renders_itself(r, o) ? NULL : family_of(r, o);
-    g->shape = out->family != NULL ? GENERATE_RAW : GENERATE_INFILL;
-    g->model = r->model;
-    g->max_tokens = a->settings->inline_max_tokens;
-    g->temperature = o->temperature >= 0 ? o->temperature : DEFAULT_TEMPERATURE;
-    if (a->is_again) {
-        g->temperature = g->temperature < 0.6 ? 0.8 : g->temperature + 0.2;
-    }
-    g->slot = -1;
-    if (r->fills_by_chat) {
-        tell_to_fill(out, o, doc);
-        return;
-    }
-    add_stops(out, a, o);
-    if (out->family == NULL && (r->capabilities & PROVIDER_READS_TOKENS)) {
-        neutralise_in_place(&out->prefix);
-        neutralise_in_place(&out->suffix);
-    }
-    if (out->family != NULL) {
-        template_render(out->family, buf_str(&out->prefix), buf_str(&out->suffix),
-                        str_after_last(doc->path, '/'), &out->prompt);
-    }
-    g->prefix = buf_str(&out->prefix);
-    g->suffix = buf_str(&out->suffix);
-    g->prompt = buf_str(&out->prompt);
-}
-
-static void outgoing_release(struct outgoing *out)
-{
-    buf_release(&out->prefix);
-    buf_release(&out->suffix);
-    buf_release(&out->prompt);
-    buf_release(&out->mark);
-    buf_release(&out->system);
-}
+#define CHAT_MAX_SAME   12u
+#define LINE_MAX_LINES  2u /* one unit past what is shown; blank ones don't count */
+#define BLOCK_MAX_LINES 24u
 
 /* -- what comes back -- */
 
@@ -283,6 +55,7 @@ static bool is_whole(struct engine *e, const struct leg *leg, enum finish_reason
 
 void leg_discard(struct leg *leg)
 {
+    several_release(leg);
     hole_destroy(leg->hole);
     trim_destroy(leg->trim);
     buf_release(&leg->clean);
@@ -312,15 +85,13 @@ static struct leg *leg_find(struct engine *e, uint64_t exchange)
     return leg;
 }
 
-/* Where the last line ends that a place which calls for a line is given; 0: it hasn't come. */
-static size_t enough(const struct leg *leg)
+size_t leg_enough(const struct leg *leg, str text, const struct trim *trim)
 {
-    str text = buf_str(&leg->clean);
     unsigned n = 0;
     for (size_t at = 0; leg->max_lines > 0 && at < text.len;) {
         size_t eol = str_find_char(text, '\n', at);
         size_t end = eol == SIZE_MAX ? text.len : eol;
-        bool is_whole = eol != SIZE_MAX || trim_is_at_line_end(leg->trim);
+        bool is_whole = eol != SIZE_MAX || trim_is_at_line_end(trim);
         n += is_whole && str_trim(str_sub(text, at, end)).len > 0;
         if (n == leg->max_lines) {
             return end;
@@ -333,7 +104,7 @@ static size_t enough(const struct leg *leg)
 /* Gives the flight what has come to be clean since; false where that is enough. */
 static bool feed(struct engine *e, struct leg *leg, size_t n_before)
 {
-    size_t n_enough = enough(leg);
+    size_t n_enough = leg_enough(leg, buf_str(&leg->clean), leg->trim);
     if (n_enough > 0) {
         buf_truncate(&leg->clean, n_enough);
     }
@@ -349,6 +120,7 @@ static void leg_land(struct engine *e, struct leg *leg, bool is_complete, uint64
     if (is_complete) {
         recall_keep(e, leg);
     }
+    several_give(e, leg);
     uint64_t flight = leg->flight;
     leg_free(e, leg);
     flights_land(e->flights, flight, is_complete, now_us);
@@ -379,13 +151,9 @@ static void hear(struct engine *e, struct leg *leg, str utf8, bool is_last)
     }
 }
 
-static void on_text(uint64_t exchange, str utf8, void *user)
+/* Text of the leg came, its own or another. */
+static void note_text(struct engine *e, struct leg *leg)
 {
-    struct engine *e = user;
-    struct leg *leg = leg_find(e, exchange);
-    if (leg == NULL) {
-        return;
-    }
     e->byte_us = clock_now_us();
     if (!leg->has_begun && !leg->is_chat) {
         rhythm_on_first(e, e->byte_us - leg->began_us);
@@ -395,6 +163,44 @@ static void on_text(uint64_t exchange, str utf8, void *user)
         hedging_on_first(e, leg);
     }
     leg->has_begun = true;
+}
+
+static void close_and_land(struct engine *e, struct leg *leg)
+{
+    uint64_t flight = leg->flight;
+    exchange_cancel(e->options.upstream, leg->exchange);
+    leg_land(e, leg, leg->is_whole, clock_now_us());
+    engine_look(e, flight);
+}
+
+/* Its own text has ended: it lands, unless another text is wanted, or the exchange is about to end
+ * by itself. */
+static void end_leg(struct engine *e, struct leg *leg)
+{
+    if (leg->is_over && !several_is_open(leg) && several_is_open_there(leg)) {
+        close_and_land(e, leg);
+    }
+}
+
+bool leg_hurry(struct engine *e, uint64_t flight)
+{
+    for (struct leg *leg = e->legs; leg != NULL; leg = leg->hh.next) {
+        if (leg->flight == flight && leg->is_over) {
+            close_and_land(e, leg);
+            return true;
+        }
+    }
+    return false;
+}
+
+static void on_text(uint64_t exchange, str utf8, void *user)
+{
+    struct engine *e = user;
+    struct leg *leg = leg_find(e, exchange);
+    if (leg == NULL || leg->is_over) {
+        return;
+    }
+    note_text(e, leg);
     size_t n_before = leg->clean.len;
     hear(e, leg, utf8, false);
     bool is_enough = !feed(e, leg, n_before);
@@ -406,11 +212,60 @@ static void on_text(uint64_t exchange, str utf8, void *user)
         if (!leg->is_chat && (is_enough || ended == TRIM_LIMIT)) {
             flights_note_cut(e->flights, flight);
         }
-        exchange_cancel(e->options.upstream, exchange);
-        leg_land(e, leg, is_whole(e, leg, FINISH_STOP), e->byte_us);
+        leg->is_over = true;
+        leg->is_whole = is_whole(e, leg, FINISH_STOP);
+        end_leg(e, leg);
     }
     engine_look(e, flight);
     e->byte_us = 0;
+    engine_note_busy(e);
+    engine_arm(e);
+}
+
+/* The server has ended the leg's own text. */
+static void end_text(struct engine *e, struct leg *leg, enum finish_reason reason)
+{
+    if (leg->is_over) {
+        return;
+    }
+    size_t n_before = leg->clean.len;
+    hear(e, leg, STR(""), true);
+    trim_finish(leg->trim, reason != FINISH_STOP, &leg->clean);
+    (void)feed(e, leg, n_before);
+    leg->is_over = true;
+    leg->is_whole = is_whole(e, leg, reason);
+    if (!leg->is_chat && reason == FINISH_LENGTH) {
+        flights_note_cut(e->flights, leg->flight);
+    }
+}
+
+static void on_other(uint64_t exchange, unsigned idx, str utf8, void *user)
+{
+    struct engine *e = user;
+    struct leg *leg = leg_find(e, exchange);
+    if (leg == NULL) {
+        return;
+    }
+    note_text(e, leg);
+    several_on_text(leg, idx, utf8);
+    end_leg(e, leg);
+    e->byte_us = 0;
+    engine_note_busy(e);
+    engine_arm(e);
+}
+
+static void on_text_end(uint64_t exchange, unsigned idx, enum finish_reason reason, void *user)
+{
+    struct engine *e = user;
+    struct leg *leg = leg_find(e, exchange);
+    if (leg == NULL) {
+        return;
+    }
+    if (idx == 0) {
+        end_text(e, leg, reason);
+    }
+    several_on_end(leg, idx, reason);
+    end_leg(e, leg);
     engine_note_busy(e);
     engine_arm(e);
 }
@@ -428,6 +283,9 @@ static void on_done(uint64_t exchange, const struct generate_end *end, double co
     uint64_t flight = leg->flight;
     if (hedging_on_end(e, leg, error)) {
         leg_free(e, leg);
+    } else if (error != NULL && leg->is_over) { /* others broke off */
+        leg_land(e, leg, leg->is_whole, now_us);
+        engine_look(e, flight);
     } else if (error != NULL) {
         /* Not the message: a server may quote the prompt in it. */
         log_info(LOG_FLIGHT, "flight=%llu failed: %s %d", (unsigned long long)flight,
@@ -437,16 +295,8 @@ static void on_done(uint64_t exchange, const struct generate_end *end, double co
         engine_fail(e, flight, endpoint, error);
     } else {
         e->byte_us = now_us;
-        bool is_cut = end->reason != FINISH_STOP;
-        size_t n_before = leg->clean.len;
-        hear(e, leg, STR(""), true);
-        trim_finish(leg->trim, is_cut, &leg->clean);
-        (void)feed(e, leg, n_before);
-        bool is_complete = is_whole(e, leg, end->reason);
-        if (!leg->is_chat && end->reason == FINISH_LENGTH) {
-            flights_note_cut(e->flights, flight);
-        }
-        leg_land(e, leg, is_complete, now_us);
+        end_text(e, leg, end->reason);
+        leg_land(e, leg, leg->is_whole, now_us);
         engine_look(e, flight);
         e->byte_us = 0;
     }
@@ -511,6 +361,18 @@ static struct trim *make_trim(const struct engine *e, const struct asked *a,
     return trim;
 }
 
+struct trim_source {
+    const struct engine *e;
+    const struct asked *a;
+    const struct open_document *doc;
+    const struct prompt_window *w;
+};
+static struct trim *make_other_trim(void *user)
+{
+    const struct trim_source *s = user;
+    return make_trim(s->e, s->a, s->doc, s->w);
+}
+
 static uint64_t take_off(struct engine *e, struct asked *a, const struct open_document *doc,
                          const struct prompt_window *w, uint64_t model, bool is_instant,
                          uint64_t now_us)
@@ -526,7 +388,11 @@ static uint64_t take_off(struct engine *e, struct asked *a, const struct open_do
 
 void leg_depart(struct engine *e, struct leg *leg, const struct exchange_spec *spec)
 {
-    struct exchange_sink sink = {.on_text = on_text, .on_done = on_done, .user = e};
+    struct exchange_sink sink = {.on_text = on_text,
+                                 .on_done = on_done,
+                                 .user = e,
+                                 .on_other = on_other,
+                                 .on_text_end = on_text_end};
     leg->began_us = clock_now_us();
     leg->exchange = exchange_start(e->options.upstream, spec, &sink);
     HASH_ADD(hh, e->legs, exchange, sizeof(leg->exchange), leg);
@@ -605,7 +471,8 @@ bool leg_start(struct engine *e, struct asked *a, const struct open_document *do
     }
     uint64_t now_us = clock_now_us();
     struct outgoing out = {.family = NULL};
-    outgoing_fill(&out, a, r, w, doc);
+    outgoing_fill(&out, a, r, w, doc,
+                  upstream_texts(e->options.upstream, r->endpoint, a->n_wanted));
     struct exchange_spec spec = exchange_of(a, r, &out);
     uint64_t flight = take_off(e, a, doc, w, leg_model(r), false, now_us);
     ride(a, r, flight);
@@ -614,6 +481,10 @@ bool leg_start(struct engine *e, struct asked *a, const struct open_document *do
     struct leg *leg =
         leg_create(e, a, r, flight, make_trim(e, a, doc, w), out.n_redacted > 0 ? NULL : key);
     leg->hole = make_hole(a, doc, r, w, buf_str(&out.mark));
+    if (spec.generate.n_texts > 1) {
+        struct trim_source source = {e, a, doc, w};
+        several_begin(leg, spec.generate.n_texts, make_other_trim, &source);
+    }
     leg_send(e, leg, a, &spec);
     outgoing_release(&out);
     engine_note_busy(e);
@@ -628,7 +499,7 @@ bool leg_continue(struct engine *e, const struct asked *a, const struct open_doc
         return false;
     }
     struct outgoing out = {.family = NULL};
-    outgoing_fill(&out, a, r, w, doc);
+    outgoing_fill(&out, a, r, w, doc, 1);
     struct exchange_spec spec = exchange_of(a, r, &out);
     struct leg *leg = leg_create(e, a, r, flight, make_trim(e, a, doc, w), NULL);
     leg->hole = make_hole(a, doc, r, w, buf_str(&out.mark));
@@ -664,7 +535,7 @@ bool leg_start_twin(struct engine *e, const struct leg *first, const struct aske
     struct window_limits limits = leg_limits(e, &a, r);
     prompt_window_take(&w, &a, doc, &limits, leg_model(r));
     struct outgoing out = {.family = NULL};
-    outgoing_fill(&out, &a, r, &w, doc);
+    outgoing_fill(&out, &a, r, &w, doc, 1);
     struct exchange_spec spec = exchange_of(&a, r, &out);
     struct leg *leg = leg_create(e, &a, r, first->flight, make_trim(e, &a, doc, &w), NULL);
     leg->hole = make_hole(&a, doc, r, &w, buf_str(&out.mark));
@@ -676,45 +547,6 @@ bool leg_start_twin(struct engine *e, const struct leg *first, const struct aske
 }
 
 /* -- chats -- */
-
-/* What is said, secrets blanked where it leaves this machine. False where that would spoil the
- * answer. */
-static bool chat_fill(struct outgoing *out, const struct asked *a, const struct route *r,
-                      struct error *why)
-{
-    const struct conversation *c = a->chat;
-    const struct model_options *o = settings_model_options(a->settings, str_from(r->name));
-    bool redacts = r->is_remote && a->settings->privacy_redact;
-    struct generate *g = &out->generate;
-    buf_init(&out->prompt, PROMPT_MAX_BYTES);
-    buf_init(&out->prefix, WINDOW_MAX_BYTES * 2);
-    if (redacts && redact(buf_str(&c->rewrites), &out->prefix) > 0) {
-        (void)error_set(why, ERR_REJECTED,
-                        "what looks like a secret stands in the text to rewrite, and %s is on "
-                        "another machine: select less, or name a model of this machine in "
-                        "models.chat",
-                        r->name);
-        return false;
-    }
-    if (redacts) {
-        out->n_redacted = redact(buf_str(&c->prompt), &out->prompt);
-    } else {
-        buf_append(&out->prompt, buf_str(&c->prompt));
-    }
-    g->shape = GENERATE_CHAT;
-    g->model = r->model;
-    g->prompt = buf_str(&out->prompt);
-    g->system = o->system.len > 0 ? o->system : buf_str(&c->system);
-    g->max_tokens = c->max_tokens;
-    g->temperature = o->temperature >= 0 ? o->temperature : CHAT_TEMPERATURE;
-    if (a->is_again) {
-        g->temperature = g->temperature < 0.6 ? 0.8 : g->temperature + 0.2;
-    }
-    g->slot = -1;
-    g->stops = o->stops;
-    g->n_stops = o->n_stops;
-    return true;
-}
 
 static struct trim *make_chat_trim(void)
 {
@@ -728,7 +560,7 @@ bool leg_start_chat(struct engine *e, struct asked *a, const struct route *r, ui
 {
     uint64_t now_us = clock_now_us();
     struct outgoing out = {.family = NULL};
-    bool may_go = chat_fill(&out, a, r, why);
+    bool may_go = outgoing_fill_chat(&out, a, r, why);
     if (may_go) {
         struct exchange_spec spec = exchange_of(a, r, &out);
         uint64_t flight = flights_take_off_keyed(e->flights, key, a->id, now_us);

@@ -170,7 +170,15 @@ static void unlink_ask(struct ask *a)
     }
 }
 
-void ask_start(struct ask *a, struct rpc_call *call, bool is_again)
+/* Whether the newest suggestion was for this very place. */
+static bool is_shown(const struct ask *a)
+{
+    const struct session_document *doc = a->doc;
+    return a->kind == QUESTION_INLINE && doc->has_answer && doc->answered_revision == a->revision &&
+           doc->answered_cursor == a->cursor;
+}
+
+void ask_start(struct ask *a, struct rpc_call *call)
 {
     struct session *s = a->session;
     session_wake(s);
@@ -179,12 +187,14 @@ void ask_start(struct ask *a, struct rpc_call *call, bool is_again)
         engine_cancel(s->engine, older->question);
     }
     later_drop(a->doc);
+    bool is_wanted_anew = a->is_explicit && is_shown(a);
     struct question q = {.kind = a->kind,
                          .document = a->document,
                          .cursor = a->cursor,
                          .selected_start = a->cursor,
                          .is_explicit = a->is_explicit,
-                         .is_again = is_again};
+                         .is_again = is_wanted_anew && a->doc->was_explicit,
+                         .is_more = is_wanted_anew && !a->doc->was_explicit};
     if (a->is_popup) {
         q.selected = buf_str(&a->typed);
         q.selected_start = a->start;
@@ -248,10 +258,11 @@ static void answer_text(struct ask *a, const struct open_document *doc, const st
     }
     write_list(a, a->kind, doc, answer, rpc_result(a->call));
     rpc_send(s->rpc);
-    if (a->is_explicit) {
-        a->doc->explicit_revision = a->revision;
-        a->doc->explicit_cursor = a->cursor;
-        a->doc->has_explicit = true;
+    if (a->kind == QUESTION_INLINE) {
+        a->doc->answered_revision = a->revision;
+        a->doc->answered_cursor = a->cursor;
+        a->doc->has_answer = true;
+        a->doc->was_explicit = a->is_explicit;
     }
 }
 

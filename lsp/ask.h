@@ -42,7 +42,7 @@ bool ask_place(struct session *s, struct rpc_call *call, enum question_kind kind
 bool ask_find_place(struct session *s, struct rpc_call *call, struct ask_place *out);
 /* Defers the call and asks; a's document, kind, cursor, start and typed are the question. */
 struct ask *ask_create(const struct ask_place *place, struct session *s, enum question_kind kind);
-void ask_start(struct ask *a, struct rpc_call *call, bool is_again);
+void ask_start(struct ask *a, struct rpc_call *call);
 /* Frees one that was never started. */
 void ask_free(struct ask *a);
 /* Answers the call with an empty list, and says why in the trace. */

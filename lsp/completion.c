@@ -75,7 +75,7 @@ void on_completion(struct session *s, struct rpc_call *call)
     }
     struct ask *a = ask_create(&place, s, QUESTION_COMPLETION);
     take_word(a, place.open);
-    ask_start(a, call, false);
+    ask_start(a, call);
 }
 
 static void write_documentation(const struct session *s, str text, str language,

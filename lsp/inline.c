@@ -46,18 +46,16 @@ void on_inline_completion(struct session *s, struct rpc_call *call)
                     "the popup's selection isn't at the cursor");
         return;
     }
-    bool is_again = a->is_explicit && place.doc->explicit_revision == a->revision &&
-                    place.doc->explicit_cursor == a->cursor && place.doc->has_explicit;
-    ask_start(a, call, is_again);
+    ask_start(a, call);
 }
 
 /* The popup's range can't grow over what the text replaces, so that is left to stand. */
-static bool spare_rest(const struct open_document *doc, const struct ask *a,
-                       const struct answer *answer, str *text)
+static bool spare_rest(const struct open_document *doc, const struct ask *a, size_t n_replace,
+                       str *text)
 {
     struct buf scratch;
     buf_init(&scratch, WINDOW_MAX_BYTES);
-    str rest = document_slice(doc->text, a->cursor, a->cursor + answer->n_replace, &scratch);
+    str rest = document_slice(doc->text, a->cursor, a->cursor + n_replace, &scratch);
     bool fits = str_ends_with(*text, rest);
     if (fits) {
         text->len -= rest.len;
@@ -66,14 +64,13 @@ static bool spare_rest(const struct open_document *doc, const struct ask *a,
     return fits && text->len > 0;
 }
 
-static void write_item(struct ask *a, const struct open_document *doc, const struct answer *answer,
-                       struct json_writer *w)
+static void write_item(struct ask *a, const struct open_document *doc, str text, size_t n_replace,
+                       uint64_t trace, struct json_writer *w)
 {
-    str text = answer->text;
-    size_t end = a->cursor + answer->n_replace;
-    if (a->is_popup && answer->n_replace > 0) {
+    size_t end = a->cursor + n_replace;
+    if (a->is_popup && n_replace > 0) {
         end = a->cursor;
-        if (!spare_rest(doc, a, answer, &text)) {
+        if (!spare_rest(doc, a, n_replace, &text)) {
             return;
         }
     }
@@ -86,7 +83,7 @@ static void write_item(struct ask *a, const struct open_document *doc, const str
     json_key(w, STR("range"));
     ask_write_range(a->session, doc->text, a->start, end, w);
     json_key(w, STR("command"));
-    ask_write_command(answer->trace, w);
+    ask_write_command(trace, w);
     json_end_object(w);
     buf_release(&whole);
 }
@@ -96,7 +93,11 @@ void inline_write_items(struct ask *a, const struct open_document *doc, const st
 {
     json_begin_array(w);
     if (answer && doc) {
-        write_item(a, doc, answer, w);
+        write_item(a, doc, answer->text, answer->n_replace, answer->trace, w);
+    }
+    for (unsigned i = 0; answer && doc && i < answer->n_others; i++) {
+        const struct answer_other *other = &answer->others[i];
+        write_item(a, doc, other->text, other->n_replace, answer->trace, w);
     }
     json_end_array(w);
 }

@@ -74,9 +74,9 @@ struct session_document { /* one open document */
     bool is_desynced;           /* edits were lost: no suggestions until its text comes whole */
     struct ask *asks[2];        /* by question_kind: the one that waits, or NULL */
     struct later *later;        /* what may come of the newest answer, or NULL */
-    uint64_t explicit_revision; /* where the last explicit request was answered with text */
-    size_t explicit_cursor;
-    bool has_explicit;
+    uint64_t answered_revision; /* where the newest suggestion was given */
+    size_t answered_cursor;
+    bool has_answer, was_explicit; /* there is one; it was asked for */
     UT_hash_handle hh;
 };
 

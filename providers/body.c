@@ -86,6 +86,13 @@ void body_stops(struct body *b, const struct generate *g, size_t max)
     json_end_array(&b->w);
 }
 
+void body_texts(struct body *b, const struct generate *g)
+{
+    if (g->n_texts > 1) {
+        body_int(b, STR("n"), g->n_texts);
+    }
+}
+
 static void put_message(struct json_writer *w, str role, str content)
 {
     json_begin_object(w);

@@ -26,6 +26,8 @@ void body_raw(struct body *b, str key, str value);
 void body_usage(struct body *b);
 /* The list of stop strings, at most `max` of them; nothing where there are none. */
 void body_stops(struct body *b, const struct generate *g, size_t max);
+/* How many texts are to be drawn, where that is more than one. */
+void body_texts(struct body *b, const struct generate *g);
 /* `messages` of a chat. */
 void body_messages(struct body *b, const struct generate *g);
 /* Appends the user's members but for those of a name in `fixed` (NULL-terminated), ends the object

@@ -353,6 +353,7 @@ static void put_options(struct body *b, const struct generate *g)
     if (g->shape != GENERATE_CHAT) {
         body_int(b, STR("top_k"), TOP_K);
         body_double(b, STR("top_p"), TOP_P);
+        body_texts(b, g);
     }
     body_stops(b, g, SIZE_MAX);
 }
@@ -438,7 +439,7 @@ const struct provider_ops provider_llamacpp = {
     .start_hint = "llama-server --fim-qwen-1.5b-default",
     .run_hint = "llama-server --fim-qwen-1.5b-default --port %PORT",
     .context_hint = "start llama-server with a larger -c (its -np slots share it)",
-    .capabilities = PROVIDER_SLOTS | PROVIDER_ONE_MODEL,
+    .capabilities = PROVIDER_SLOTS | PROVIDER_ONE_MODEL | PROVIDER_SEVERAL,
     .abilities = MODEL_INFILL | MODEL_RAW | MODEL_CHAT,
     .ports = PORTS,
     .max_stops = SIZE_MAX,

@@ -51,6 +51,7 @@ static enum err encode(const struct generate *g, struct http_request *out, struc
         } else {
             buf_append(&out->path, STR("/completions"));
             json_key_str(&b.w, STR("prompt"), g->prompt);
+            body_texts(&b, g);
         }
         if (body_wants(&b, STR("max_completion_tokens"))) {
             body_int(&b, STR("max_tokens"), g->max_tokens);
@@ -67,7 +68,7 @@ static enum err encode(const struct generate *g, struct http_request *out, struc
 
 const struct provider_ops provider_openai = {
     .kind = "openai",
-    .capabilities = 0,
+    .capabilities = PROVIDER_SEVERAL,
     .abilities = MODEL_RAW | MODEL_CHAT,
     .ports = NULL,
     .max_stops = MAX_STOPS,

@@ -7,6 +7,8 @@
  * How      The first character decides how the body is read: '{' or '[' begins one JSON text, '<'
  *          a web page, anything else a stream of events. Each JSON text is looked at for a failure
  *          first, then for text, then for an end.
+ *          Several texts come interleaved, each piece with its index; where one was asked for the
+ *          others are dropped.
  * Rules    Text after a finish reason is dropped. The end is told when the stream says that it is
  *          over, since counts may come after the reason. Three broken events are a failure. */
 #include "providers/reply.h"
@@ -32,9 +34,9 @@ struct reply {
     struct sse sse;
     struct buf whole; /* MODE_WHOLE */
     enum mode mode;
-    bool is_finished; /* a finish reason has come */
-    unsigned n_bad;   /* broken events */
-    unsigned n_bom;   /* bytes of a BOM at the start */
+    unsigned finished; /* texts whose finish reason has come, a bit each */
+    unsigned n_bad;    /* broken events */
+    unsigned n_bom;    /* bytes of a BOM at the start */
     struct generate_end end;
 };
 static_assert(sizeof(struct reply) <= DECODER_STATE_BYTES, "fits a decoder");
@@ -62,10 +64,28 @@ static void tell_error(struct decoder *d, const struct error *error)
     }
 }
 
-static void tell_text(struct decoder *d, str text)
+static unsigned n_texts(const struct decoder *d)
 {
-    if (!d->is_over && !reply_of(d)->is_finished && text.len > 0) {
+    return d->n_texts > 1 ? d->n_texts : 1;
+}
+
+/* Which text a piece is of; one that wasn't asked for is n_texts. */
+static unsigned read_index(const struct decoder *d, struct json piece)
+{
+    int64_t idx = json_int(json_get(piece, STR("index")), 0);
+    return idx >= 0 && idx < (int64_t)n_texts(d) ? (unsigned)idx : n_texts(d);
+}
+
+static void tell_text(struct decoder *d, unsigned idx, str text)
+{
+    bool is_wanted = idx < n_texts(d) && (reply_of(d)->finished & (1u << idx)) == 0;
+    if (d->is_over || !is_wanted || text.len == 0) {
+        return;
+    }
+    if (idx == 0) {
         d->sink.on_text(text, d->sink.user);
+    } else {
+        d->sink.on_other(idx, text, d->sink.user);
     }
 }
 
@@ -79,11 +99,18 @@ static void tell_nonsense(struct decoder *d, const char *what)
 
 /* -- one JSON text -- */
 
-static void finish(struct reply *r, enum finish_reason reason)
+static void finish(struct decoder *d, unsigned idx, enum finish_reason reason)
 {
-    if (!r->is_finished) {
-        r->is_finished = true;
+    struct reply *r = reply_of(d);
+    if (d->is_over || idx >= n_texts(d) || (r->finished & (1u << idx)) != 0) {
+        return;
+    }
+    r->finished |= 1u << idx;
+    if (idx == 0) {
         r->end.reason = reason;
+    }
+    if (n_texts(d) > 1) {
+        d->sink.on_text_end(idx, reason, d->sink.user);
     }
 }
 
@@ -97,7 +124,7 @@ static bool is_one_of(str word, const char *const *words)
     return false;
 }
 
-static void read_finish_word(struct decoder *d, str word)
+static void read_finish_word(struct decoder *d, unsigned idx, str word)
 {
     static const char *const LENGTH_WORDS[] = {
         "length",     "max_tokens",   "limit",
@@ -109,20 +136,27 @@ static void read_finish_word(struct decoder *d, str word)
     if (word.len == 0) {
         return;
     }
-    if (str_eq(word, STR("error"))) {
+    bool is_error = str_eq(word, STR("error"));
+    bool is_refused = str_eq(word, STR("refusal")) || str_eq(word, STR("content_filter"));
+    if (idx > 0 && (is_error || is_refused)) { /* the first text may be well */
+        finish(d, idx, FINISH_NONE);
+        return;
+    }
+    if (is_error) {
         error_set(&error, ERR_STATUS, "the server broke the answer off with an error of its own");
         tell_error(d, &error);
         return;
     }
-    if (str_eq(word, STR("refusal")) || str_eq(word, STR("content_filter"))) {
+    if (is_refused) {
         error_set(&error, ERR_REJECTED, "the model or its filter refuses to answer this");
         tell_error(d, &error);
         return;
     }
     bool is_cut = is_one_of(word, CUT_WORDS);
-    finish(reply_of(d), is_cut                          ? FINISH_NONE
-                        : is_one_of(word, LENGTH_WORDS) ? FINISH_LENGTH
-                                                        : FINISH_STOP);
+    finish(d, idx,
+           is_cut                          ? FINISH_NONE
+           : is_one_of(word, LENGTH_WORDS) ? FINISH_LENGTH
+                                           : FINISH_STOP);
 }
 
 static void put_count(int64_t *out, struct json n)
@@ -161,15 +195,15 @@ static void read_counts(struct generate_end *end, struct json event)
 }
 
 /* A content: text, or a list of parts of which some are text and others thoughts. */
-static void tell_content(struct decoder *d, struct json content)
+static void tell_content(struct decoder *d, unsigned idx, struct json content)
 {
-    tell_text(d, json_str(content));
+    tell_text(d, idx, json_str(content));
     if (json_is(content, JSON_ARRAY)) {
         struct json_iter it = json_iter(content);
         struct json part;
         while (json_next(&it, NULL, &part)) {
             if (json_str_eq(json_get(part, STR("type")), STR("text"))) {
-                tell_text(d, json_str(json_get(part, STR("text"))));
+                tell_text(d, idx, json_str(json_get(part, STR("text"))));
             }
         }
     }
@@ -185,13 +219,14 @@ static bool read_choices(struct decoder *d, struct json event)
     struct json_iter it = json_iter(choices);
     struct json choice;
     while (json_next(&it, NULL, &choice)) {
-        if (json_int(json_get(choice, STR("index")), 0) != 0) {
+        unsigned idx = read_index(d, choice);
+        if (idx == n_texts(d)) {
             continue;
         }
-        tell_text(d, json_str(json_get(choice, STR("text"))));
-        tell_content(d, json_get(json_get(choice, STR("delta")), STR("content")));
-        tell_content(d, json_get(json_get(choice, STR("message")), STR("content")));
-        read_finish_word(d, json_str(json_get(choice, STR("finish_reason"))));
+        tell_text(d, idx, json_str(json_get(choice, STR("text"))));
+        tell_content(d, idx, json_get(json_get(choice, STR("delta")), STR("content")));
+        tell_content(d, idx, json_get(json_get(choice, STR("message")), STR("content")));
+        read_finish_word(d, idx, json_str(json_get(choice, STR("finish_reason"))));
     }
     return true;
 }
@@ -219,16 +254,16 @@ static bool read_message(struct decoder *d, struct json event)
     if (json_str_eq(type, STR("message_start"))) {
         read_message_counts(end, json_get(json_get(event, STR("message")), STR("usage")));
     } else if (json_str_eq(type, STR("content_block_delta"))) {
-        tell_text(d, json_str(json_get(delta, STR("text"))));
+        tell_text(d, 0, json_str(json_get(delta, STR("text"))));
     } else if (json_str_eq(type, STR("message_delta"))) {
         read_message_counts(end, json_get(event, STR("usage")));
-        read_finish_word(d, json_str(json_get(delta, STR("stop_reason"))));
+        read_finish_word(d, 0, json_str(json_get(delta, STR("stop_reason"))));
     } else if (json_str_eq(type, STR("message_stop"))) {
         tell_end(d);
     } else if (json_str_eq(type, STR("message"))) {
-        tell_content(d, json_get(event, STR("content")));
+        tell_content(d, 0, json_get(event, STR("content")));
         read_message_counts(end, json_get(event, STR("usage")));
-        read_finish_word(d, json_str(json_get(event, STR("stop_reason"))));
+        read_finish_word(d, 0, json_str(json_get(event, STR("stop_reason"))));
     } else {
         return false;
     }
@@ -239,7 +274,8 @@ static bool read_message(struct decoder *d, struct json event)
 static void read_native(struct decoder *d, struct json event)
 {
     struct reply *r = reply_of(d);
-    tell_text(d, json_str(json_get(event, STR("content"))));
+    unsigned idx = n_texts(d) > 1 ? read_index(d, event) : 0;
+    tell_text(d, idx, json_str(json_get(event, STR("content"))));
     if (!json_bool(json_get(event, STR("stop")), false)) {
         return;
     }
@@ -247,8 +283,10 @@ static void read_native(struct decoder *d, struct json event)
     put_count(&r->end.n_tokens, json_get(event, STR("tokens_predicted")));
     bool is_limit = json_str_eq(json_get(event, STR("stop_type")), STR("limit")) ||
                     json_bool(json_get(event, STR("stopped_limit")), false);
-    finish(r, is_limit ? FINISH_LENGTH : FINISH_STOP);
-    tell_end(d);
+    finish(d, idx, is_limit ? FINISH_LENGTH : FINISH_STOP);
+    if (r->finished == (1u << n_texts(d)) - 1) {
+        tell_end(d);
+    }
 }
 
 static void explain_json(int status, struct json body, struct error *out);
@@ -336,7 +374,8 @@ static bool on_event(const struct sse_event *event, void *user)
     str data = str_trim(event->data);
     if (str_starts_with(data, STR("[DONE]"))) {
         tell_end(d);
-    } else if (event->is_oversized || (data.len > 0 && !read_text(d, event->name, data))) {
+    } else if (event->is_oversized ||
+               (data.len > 0 && !str_eq(data, STR("null")) && !read_text(d, event->name, data))) {
         r->n_bad++;
         if (r->n_bad >= BAD_EVENTS_MAX) {
             tell_nonsense(d, "a stream of broken events");

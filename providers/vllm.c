@@ -166,6 +166,7 @@ static void put_shape(struct body *b, const struct generate *g, struct http_requ
     } else {
         buf_append(&out->path, STR("/v1/completions"));
         json_key_str(&b->w, STR("prompt"), g->prompt);
+        body_texts(b, g);
         body_bool(b, STR("skip_special_tokens"), false);
     }
 }
@@ -229,6 +230,7 @@ const struct provider_ops provider_vllm = {
     .start_hint = "vllm serve Qwen/Qwen2.5-Coder-1.5B",
     .run_hint = "vllm serve Qwen/Qwen2.5-Coder-1.5B --port %PORT",
     .context_hint = "start vLLM with a larger --max-model-len",
+    .capabilities = PROVIDER_SEVERAL,
     .abilities = MODEL_RAW | MODEL_CHAT,
     .max_stops = MAX_STOPS,
     .default_url = "http://127.0.0.1:8000",

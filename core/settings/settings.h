@@ -95,6 +95,7 @@ struct settings {
     bool inline_prefetch;    /* texts are continued before somebody asks */
     unsigned inline_budget_ms;
     unsigned inline_max_tokens;
+    unsigned inline_candidates;
     enum multiline inline_multiline;
     enum toggle completion_enabled;
     enum hover_model hover;

@@ -14,6 +14,7 @@
  *          for a moment without a sink, so that its connection can be used again.
  *          Each attempt is admitted by the endpoint's guard and ended with it, so that breakers,
  *          budget and deadlines learn; what fails before any text may wait and be sent again.
+ *          A server that refuses to write several texts at once is asked for one.
  * Rules    While a sink is called the exchange is held: a cancel from in there frees it later. */
 #include "core/upstream/internal.h"
 
@@ -67,6 +68,7 @@ struct exchange {
     uint64_t retry_us;                             /* WAITING: until then */
     struct guard_call call;                        /* the attempt under way */
     struct http_request request;                   /* to be sent again; until text comes */
+    struct http_request plain;                     /* for one text, where it asks for several */
     uint64_t transfer;                             /* of http; 0: none */
     struct decoder decoder;
     bool is_decoding; /* decode_finish is due */
@@ -169,11 +171,11 @@ static void count_piece(struct exchange *x)
     x->piece_us = now_us;
 }
 
-static void on_text(str utf8, void *user)
+/* A piece of text came, of one of several or of the only one. False where nobody waits for it. */
+static bool take_piece(struct exchange *x)
 {
-    struct exchange *x = user;
     if (x->state != EXCHANGE_STREAMING || x->has_end || x->has_failed) {
-        return;
+        return false;
     }
     x->first_token_us = CLOCK_NEVER;
     count_piece(x);
@@ -183,12 +185,37 @@ static void on_text(str utf8, void *user)
         wake_deadlines(x->upstream);
     }
     http_request_release(&x->request); /* it won't be sent again */
+    http_request_release(&x->plain);
     struct entry *en = x->model.len > 0 ? upstream_entry(x->upstream, x->endpoint) : NULL;
     if (en) {
         entry_heard_model(en, x->model);
         x->model = str_of("", 0); /* once is enough */
     }
-    x->sink.on_text(x->id, utf8, x->sink.user);
+    return true;
+}
+
+static void on_text(str utf8, void *user)
+{
+    struct exchange *x = user;
+    if (take_piece(x)) {
+        x->sink.on_text(x->id, utf8, x->sink.user);
+    }
+}
+
+static void on_other(unsigned idx, str utf8, void *user)
+{
+    struct exchange *x = user;
+    if (take_piece(x)) {
+        x->sink.on_other(x->id, idx, utf8, x->sink.user);
+    }
+}
+
+static void on_text_end(unsigned idx, enum finish_reason reason, void *user)
+{
+    struct exchange *x = user;
+    if (x->state == EXCHANGE_STREAMING && !x->has_failed) {
+        x->sink.on_text_end(x->id, idx, reason, x->sink.user);
+    }
 }
 
 static void on_decoded_end(const struct generate_end *end, void *user)
@@ -252,6 +279,26 @@ static bool is_known_to_fail(struct exchange *x, struct entry *en)
            guard_admit(en->guard, x->guarded, &x->call, now_us, latest_us(x), &x->error) != ERR_OK;
 }
 
+static bool encode(struct exchange *x, struct entry *en, const struct generate *g,
+                   struct http_request *out)
+{
+    http_request_init(out);
+    bool is_made = en->e.ops->encode(g, out, &x->error) == ERR_OK;
+    entry_set_path(en, &out->path);
+    return is_made;
+}
+
+/* The request, and where it asks for several texts the one that asks for the first alone: should
+ * the server refuse. False where there is none; x->error says why. */
+static bool encode_both(struct exchange *x, struct entry *en, const struct generate *g)
+{
+    struct generate one = *g;
+    ASSERT(g->n_texts <= TEXTS_MAX);
+    one.n_texts = 1;
+    x->decoder.n_texts = g->n_texts;
+    return encode(x, en, g, &x->request) && (g->n_texts <= 1 || encode(x, en, &one, &x->plain));
+}
+
 static void start_transfer(struct exchange *x, struct entry *en, const struct exchange_spec *spec)
 {
     struct generate generate = spec->generate;
@@ -277,14 +324,17 @@ static void start_transfer(struct exchange *x, struct entry *en, const struct ex
         fail_soon(x);
         return;
     }
-    http_request_init(&x->request);
-    if (en->e.ops->encode(&generate, &x->request, &x->error) != ERR_OK) {
+    if (!encode_both(x, en, &generate)) {
         fail_soon(x);
         return;
     }
-    entry_set_path(en, &x->request.path);
     x->decoder.ops = en->e.ops;
-    x->decoder.sink = (struct decode_sink){on_text, on_decoded_end, on_decoded_error, x};
+    x->decoder.sink = (struct decode_sink){.on_text = on_text,
+                                           .on_end = on_decoded_end,
+                                           .on_error = on_decoded_error,
+                                           .user = x,
+                                           .on_other = on_other,
+                                           .on_text_end = on_text_end};
     send_request(x, en);
 }
 
@@ -555,6 +605,20 @@ static void end_decoding(struct exchange *x)
     }
 }
 
+/* Forgets the attempt that has just failed, and waits for the next. */
+static void begin_anew(struct exchange *x, uint64_t at_us)
+{
+    http_cancel(x->upstream->http, x->transfer);
+    x->transfer = 0;
+    end_decoding(x);
+    x->first_error = x->error;
+    x->error = (struct error){0};
+    x->has_failed = x->has_end = false;
+    x->status = 0;
+    buf_clear(&x->error_body);
+    wait_until(x, at_us);
+}
+
 /* Whether the attempt that has just failed is made again: then it waits, as if it had never
  * been. */
 static bool try_again(struct exchange *x, struct entry *en)
@@ -567,15 +631,24 @@ static bool try_again(struct exchange *x, struct entry *en)
     if (d.at_us == CLOCK_NEVER) {
         return false;
     }
-    http_cancel(x->upstream->http, x->transfer);
-    x->transfer = 0;
-    end_decoding(x);
-    x->first_error = x->error;
-    x->error = (struct error){0};
-    x->has_failed = x->has_end = false;
-    x->status = 0;
-    buf_clear(&x->error_body);
-    wait_until(x, d.at_us);
+    begin_anew(x, d.at_us);
+    return true;
+}
+
+/* Whether the server may have refused it for asking for several texts: then it is asked for one,
+ * from now on at once. What is wrong with that it will say. */
+static bool ask_for_one(struct exchange *x, struct entry *en)
+{
+    bool is_refused = x->status == 400 || x->status == 422 || x->status == 501;
+    if (x->decoder.n_texts <= 1 || !is_refused) {
+        return false;
+    }
+    en->refuses_several = true;
+    http_request_release(&x->request);
+    x->request = x->plain;
+    x->plain = (struct http_request){0};
+    x->decoder.n_texts = 1;
+    begin_anew(x, clock_now_us());
     return true;
 }
 
@@ -586,7 +659,8 @@ static void finish(struct exchange *x)
     struct entry *en = upstream_entry(u, x->endpoint);
     if (en) {
         entry_hide_key(en, &x->error);
-        if (end_attempt(x, en, false) && x->has_failed && try_again(x, en)) {
+        bool was_out = end_attempt(x, en, false);
+        if (was_out && x->has_failed && (ask_for_one(x, en) || try_again(x, en))) {
             return;
         }
         entry_heard(en, x->has_failed ? &x->error : NULL);
@@ -652,6 +726,7 @@ static void let_go(struct exchange *x)
     }
     end_decoding(x);
     http_request_release(&x->request);
+    http_request_release(&x->plain);
     buf_release(&x->error_body);
     arena_release(&x->arena);
     xfree(x);

@@ -57,7 +57,8 @@ struct entry {
     uint64_t probed_us;        /* when the last look began, 0: never */
     uint64_t probe_deadline_us;
 
-    unsigned dialect; /* struct probe's, of the last look */
+    unsigned dialect;     /* struct probe's, of the last look */
+    bool refuses_several; /* it was asked for several texts at once */
 
     /* load.c's: which models are loaded right now */
     struct model_info *models; /* e.models, to be written */

@@ -37,6 +37,8 @@ struct generate {
     size_t n_stops;
     unsigned max_tokens;
     double temperature; /* < 0: the server's default */
+    unsigned n_texts;   /* that are drawn of the one prompt at once, TEXTS_MAX at most; 0 is 1. More
+                         * only with PROVIDER_SEVERAL, and not of a chat */
     int slot;           /* where the server has slots; -1: any */
     bool thinks;        /* the model does, unless it is told not to; the upstream's to say */
     uint64_t keep_s;    /* how long the model stays loaded unused; 0: as the server likes */
@@ -75,20 +77,27 @@ struct generate_end {
     int64_t n_prompt_tokens, n_cached_tokens, n_tokens;
     double prompt_ms, generate_ms;
 };
+#define TEXTS_MAX 8u
 struct decode_sink {
     void (*on_text)(str utf8, void *user); /* may be called with a piece of any size > 0 */
     void (*on_end)(const struct generate_end *end, void *user); /* at most once, then no text */
     void (*on_error)(const struct error *error, void *user);    /* at most once, then nothing */
     void *user;
+    /* Of the other texts, 1 to n_texts - 1, as on_text is of the first, and interleaved with it.
+     * That one of them (or the first, 0) has ended is told where the answer says so before its own
+     * end. NULL where none were asked for. */
+    void (*on_other)(unsigned idx, str utf8, void *user);
+    void (*on_text_end)(unsigned idx, enum finish_reason reason, void *user);
 };
 /* State of one response; large enough for every codec, which keeps its own struct in `state`. */
 #define DECODER_STATE_BYTES 512
 struct decoder {
     const struct provider_ops *ops;
     struct decode_sink sink;
-    str model;    /* that was asked for, where the answer names the one that answers
-                   * (PROVIDER_TELLS_MODEL); else empty. Outlives the decoder */
-    bool is_over; /* on_end or on_error was called */
+    str model;        /* that was asked for, where the answer names the one that answers
+                       * (PROVIDER_TELLS_MODEL); else empty. Outlives the decoder */
+    unsigned n_texts; /* that were asked for; 0 is 1 */
+    bool is_over;     /* on_end or on_error was called */
     _Alignas(16) unsigned char state[DECODER_STATE_BYTES];
 };
 
@@ -149,8 +158,10 @@ enum provider_capability {
     PROVIDER_SLOTS = 2,        /* `slot` is honoured */
     PROVIDER_ONE_MODEL = 4,    /* serves a single model and ignores its name */
     PROVIDER_READS_TOKENS = 8, /* control tokens in a GENERATE_INFILL's text count as such */
-    PROVIDER_TELLS_MODEL = 16  /* answers name the model that answers, which may be another one
+    PROVIDER_TELLS_MODEL = 16, /* answers name the model that answers, which may be another one
                                 * than was asked for: then the answer is refused */
+    PROVIDER_SEVERAL = 32      /* `n_texts` is honoured: with PROVIDER_SLOTS up to the number of
+                                * slots, else by most servers of the kind */
 };
 
 struct provider_ops {

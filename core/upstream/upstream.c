@@ -300,6 +300,18 @@ void upstream_note_clocks(struct upstream *u, uint64_t now_us, uint64_t wall_us)
     u->clock_offset_us = offset_us;
 }
 
+unsigned upstream_texts(const struct upstream *u, uint64_t endpoint, unsigned n_wanted)
+{
+    const struct entry *en = upstream_entry(u, endpoint);
+    if (!en || en->refuses_several || !(en->e.ops->capabilities & PROVIDER_SEVERAL)) {
+        return 1;
+    }
+    bool has_slots = en->e.ops->capabilities & PROVIDER_SLOTS;
+    unsigned most = has_slots && en->e.n_slots < TEXTS_MAX ? en->e.n_slots : TEXTS_MAX;
+    unsigned n = n_wanted < most ? n_wanted : most;
+    return n > 1 ? n : 1;
+}
+
 void upstream_resume(struct upstream *u)
 {
     uint64_t now_us = clock_now_us();

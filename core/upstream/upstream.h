@@ -153,7 +153,14 @@ struct exchange_sink {
     void (*on_done)(uint64_t exchange, const struct generate_end *end, double confidence,
                     const struct error *error, void *user);
     void *user;
+    /* As in decode_sink; needed where several texts are asked for. A server that was wrong about
+     * taking that ends none but the first. */
+    void (*on_other)(uint64_t exchange, unsigned idx, str utf8, void *user);
+    void (*on_text_end)(uint64_t exchange, unsigned idx, enum finish_reason reason, void *user);
 };
+/* How many texts to one prompt, `n_wanted` at most, an exchange may ask of the endpoint; 1 where it
+ * writes one at a time, as far as anybody knows. */
+unsigned upstream_texts(const struct upstream *u, uint64_t endpoint, unsigned n_wanted);
 /* Gives the exchange's id (never 0). Where the spec's extra_body is empty the endpoint's is sent.
  * A spec that can't be sent fails through on_done; so does one to an endpoint or model that is
  * known to fail, with ERR_REJECTED, the cause and no byte sent. What fails before any text may be

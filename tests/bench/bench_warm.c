@@ -77,7 +77,7 @@ static uint64_t ask(struct bench *b, uint64_t endpoint)
                                               .slot = -1},
                                  .first_token_us = CLOCK_NEVER,
                                  .total_us = clock_now_us() + TIMEOUT_US};
-    struct exchange_sink sink = {on_text, on_done, b};
+    struct exchange_sink sink = {.on_text = on_text, .on_done = on_done, .user = b};
     b->is_done = false;
     b->text_us = 0;
     uint64_t from_us = clock_now_us();

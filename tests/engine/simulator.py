@@ -14,6 +14,8 @@ Use   In a test:       with Simulator([text]) as sim: ... sim.url, sim.script(fi
 The script's words, all optional; a list of scripts is used one for each generation, then the last one stays:
   first_ms, token_ms    delay before the first piece, and before each next one
   text, pieces          say this instead of the truth (pieces: cut exactly so)
+  texts                 where n texts are asked for: each in turn, interleaved; without it all are the same
+  ignores_n             answer with one text, however many are asked for
   status, body, content_type, headers
                         answer with this status; or with 200 and another body or type
   loading               so many requests are answered 503 "Loading model" (also probes)
@@ -555,8 +557,12 @@ class Server:
         if not waiting.done():
             waiting.cancel()
             raise Closed
+        n = 1 if response.script.get("ignores_n") else body.get("n", 1)
         try:
-            await self.run(response, path, body)
+            if self.kind == "llamacpp" and n > self.slots:
+                return await self.send_error(response, 400, f"Field 'n': Value must be between 1 <= value <= "
+                                             f"{self.slots}, but got {n}", "invalid_request_error")
+            await self.run(response, path, body, n)
         finally:
             self.free_slots.release()
 
@@ -583,7 +589,7 @@ class Server:
             pieces, reason = pieces[:max(1, limit)], "limit"
         return pieces, reason, prefix
 
-    async def run(self, response, path, body):
+    async def run(self, response, path, body, n_texts=1):
         script, entry = response.script, response.entry
         pieces, reason, prefix = self.plan(script, path, body)
         n_prompt = len(pieces_of(prefix))
@@ -600,8 +606,33 @@ class Server:
         await response.head(200, "application/x-ndjson" if dialect.is_ollama else "text/event-stream")
         for event in dialect.begin():
             await response.body(event)
-        await self.stream(response, dialect, pieces, reason)
+        if n_texts > 1:
+            await self.stream_several(response, dialect, path, body, n_texts)
+        else:
+            await self.stream(response, dialect, pieces, reason)
         await response.finish()
+
+    async def stream_several(self, response, dialect, path, body, n_texts):
+        """A piece of each in turn; one that is over says so at once."""
+        script, texts = response.script, response.script.get("texts")
+        plans = [self.plan({**script, "text": texts[i % len(texts)]} if texts else script, path, body)
+                 for i in range(n_texts)]
+        n = 0
+        for at in range(max(len(pieces) for pieces, _, _ in plans) + 1):
+            for index, (pieces, reason, _) in enumerate(plans):
+                if script.get("error_after") == n:
+                    return await response.body(dialect.error("the runner has terminated"))
+                if at < len(pieces):
+                    n += 1
+                    response.entry["n_tokens"] = n
+                    await response.body(dialect.piece(pieces[at], at + 1, index))
+                elif at == len(pieces):
+                    for event in dialect.end(reason, at, index, is_last=False):
+                        await response.body(event)
+            await response.connection.sleep(script.get("token_ms", 0))
+        if not script.get("no_end") and not dialect.is_native:
+            await response.body(b"data: [DONE]\n\n")
+        return None
 
     async def stream(self, response, dialect, pieces, reason):
         script, entry, n = response.script, response.entry, 0
@@ -698,38 +729,39 @@ class Dialect:
         done = b"data: [DONE]\n\n" if self.kind == "vllm" else b""  # even then
         return event_of({"error": {"message": message, "type": "server_error", "code": 500}}) + done
 
-    def piece(self, text, n):
+    def piece(self, text, n, index=0):
         if self.is_ollama:
             return line_of(self.line(text, False))
         if self.is_native:
-            return event_of({"index": 0, "content": text, "tokens": [1274], "stop": False, "id_slot": -1,
+            return event_of({"index": index, "content": text, "tokens": [1274], "stop": False, "id_slot": -1,
                              "tokens_predicted": n, "tokens_evaluated": self.n_prompt})
         if self.is_chat:
-            return self.chunk([{"finish_reason": None, "index": 0, "delta": {"content": text}}])
-        return self.chunk([{"text": text, "index": 0, "logprobs": None, "finish_reason": None}])
+            return self.chunk([{"finish_reason": None, "index": index, "delta": {"content": text}}])
+        return self.chunk([{"text": text, "index": index, "logprobs": None, "finish_reason": None}])
 
-    def final(self, text, reason, n):
-        return {"index": 0, "content": text, "tokens": [], "id_slot": 0, "stop": True, "model": self.model,
+    def final(self, text, reason, n, index=0):
+        return {"index": index, "content": text, "tokens": [], "id_slot": 0, "stop": True, "model": self.model,
                 "tokens_predicted": n, "tokens_evaluated": self.n_prompt,
                 "generation_settings": {"n_predict": 128, "temperature": 0.8, "stop": [], "samplers": ["top_k"]},
                 "prompt": self.prompt, "has_new_line": False, "truncated": False, "stop_type": reason,
                 "stopping_word": "", "tokens_cached": self.n_prompt + n, "timings": self.timings(n)}
 
-    def end(self, reason, n):
+    def end(self, reason, n, index=0, is_last=True):
         if self.is_ollama:
             yield line_of(self.last_line("", reason, n))
             return
         if self.is_native:
-            yield event_of(self.final("", reason, n))
+            yield event_of(self.final("", reason, n, index))
             return
         finish = "length" if reason == "limit" else "stop"
         if self.is_chat:
             yield self.chunk([{"finish_reason": finish, "index": 0, "delta": {}}])
             yield self.chunk([], usage=self.usage(n), timings=self.timings(n))
         else:
-            yield self.chunk([{"text": "", "index": 0, "logprobs": None, "finish_reason": finish}],
+            yield self.chunk([{"text": "", "index": index, "logprobs": None, "finish_reason": finish}],
                              usage=self.usage(n), timings=self.timings(n))
-        yield b"data: [DONE]\n\n"
+        if is_last:
+            yield b"data: [DONE]\n\n"
 
     def whole(self, text, reason, n):
         if self.is_ollama:

@@ -92,7 +92,7 @@ static void start_one(struct bench *b, size_t server)
                                  .generate = question(),
                                  .first_token_us = EXCHANGE_AUTO,
                                  .total_us = EXCHANGE_AUTO};
-    struct exchange_sink sink = {on_text, on_done, b};
+    struct exchange_sink sink = {.on_text = on_text, .on_done = on_done, .user = b};
     b->n_open++;
     (void)exchange_start(b->upstream, &spec, &sink);
 }

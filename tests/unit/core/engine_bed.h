@@ -32,6 +32,7 @@ struct scripted_exchange {
     size_t n_stops;
     unsigned max_tokens;
     int slot;
+    unsigned n_texts;
     char model[64];
 };
 
@@ -72,6 +73,7 @@ uint64_t exchange_start(struct upstream *u, const struct exchange_spec *spec,
                                     .n_stops = spec->generate.n_stops,
                                     .max_tokens = spec->generate.max_tokens,
                                     .slot = spec->generate.slot,
+                                    .n_texts = spec->generate.n_texts,
                                     .shape = spec->generate.shape};
     snprintf(x->model, sizeof(x->model), STR_FMT, STR_ARG(spec->generate.model));
     if (x->is_scout) {
@@ -117,6 +119,7 @@ struct heard {
     size_t n_replace;
     enum answer_source source;
     enum boarded boarded;
+    char others[512]; /* each after a "|" */
 };
 
 struct bed {
@@ -183,6 +186,11 @@ static inline void on_done(const struct answer *answer, const struct error *erro
     snprintf(h->text, sizeof(h->text), STR_FMT, STR_ARG(answer->text));
     snprintf(h->model, sizeof(h->model), STR_FMT, STR_ARG(answer->model));
     snprintf(h->why, sizeof(h->why), STR_FMT, STR_ARG(answer->why));
+    for (unsigned i = 0; i < answer->n_others; i++) {
+        size_t len = strlen(h->others);
+        snprintf(h->others + len, sizeof(h->others) - len, "|" STR_FMT,
+                 STR_ARG(answer->others[i].text));
+    }
 }
 
 static inline uint64_t ask_kind(struct bed *bed, struct heard *h, enum question_kind kind,

@@ -43,6 +43,7 @@ static struct {
     unsigned n_loads, n_refreshes, n_warmed;
     uint64_t trial_us; /* when a call that fails now is worth a try */
     uint64_t late_us;  /* what 95 of 100 answers take to begin at most; 0: unknown */
+    unsigned n_texts;  /* that the model's server writes at once; 0: one */
     uint64_t failing;  /* id of an endpoint that would refuse; 0: none */
     WORLD_FIELDS
 } world;
@@ -186,6 +187,13 @@ uint64_t upstream_late_us(const struct upstream *u, uint64_t endpoint, str model
     (void)model;
     ASSERT(n_prompt_bytes > 0);
     return world.late_us;
+}
+
+unsigned upstream_texts(const struct upstream *u, uint64_t endpoint, unsigned n_wanted)
+{
+    (void)u;
+    unsigned n = endpoint == 1 && world.n_texts > 0 ? world.n_texts : 1;
+    return n_wanted < n ? n_wanted : n;
 }
 
 bool upstream_is_settled(const struct upstream *u)

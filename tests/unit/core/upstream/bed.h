@@ -321,7 +321,7 @@ static inline void start_at(struct fixture *f, uint64_t endpoint, enum generate_
                                  .place = &place,
                                  .first_token_us = first_token_us,
                                  .total_us = total_us};
-    struct exchange_sink sink = {on_text, on_done, &f->call};
+    struct exchange_sink sink = {.on_text = on_text, .on_done = on_done, .user = &f->call};
     bool must_cancel = f->call.must_cancel;
     buf_release(&f->call.text);
     f->call = (struct call){.f = f, .must_cancel = must_cancel};

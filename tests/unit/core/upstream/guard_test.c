@@ -485,7 +485,7 @@ static void keystroke_to_a_dead_endpoint_costs_next_to_nothing(void **state)
         .generate = {.shape = GENERATE_INFILL, .prefix = str_of(prefix, 16 * KIB)},
         .first_token_us = CLOCK_NEVER,
         .total_us = CLOCK_NEVER};
-    struct exchange_sink sink = {on_text, on_done, &f.call};
+    struct exchange_sink sink = {.on_text = on_text, .on_done = on_done, .user = &f.call};
     uint64_t n_fills = f.n_fills, from_us = clock_now_us();
     for (int i = 0; i < N; i++) {
         buf_release(&f.call.text);

@@ -299,7 +299,7 @@ static uint64_t ask(struct bed *bed, const char *model)
                                  .generate = {.model = str_from(model), .prefix = STR("x")},
                                  .first_token_us = CLOCK_NEVER,
                                  .total_us = CLOCK_NEVER};
-    struct exchange_sink sink = {on_text, on_done, bed};
+    struct exchange_sink sink = {.on_text = on_text, .on_done = on_done, .user = bed};
     bed->is_done = false;
     return exchange_start(bed->upstream, &spec, &sink);
 }

@@ -167,7 +167,7 @@ static void chat(struct bed *bed, const char *model)
                                               .temperature = 0.2},
                                  .first_token_us = UINT64_MAX,
                                  .total_us = UINT64_MAX};
-    struct exchange_sink sink = {on_text, on_done, bed};
+    struct exchange_sink sink = {.on_text = on_text, .on_done = on_done, .user = bed};
     bed->is_done = false;
     buf_clear(&bed->text);
     (void)exchange_start(bed->upstream, &spec, &sink);

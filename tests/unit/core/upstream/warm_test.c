@@ -135,7 +135,7 @@ static uint64_t ask(struct bed *bed)
                                               .temperature = 0.2},
                                  .first_token_us = UINT64_MAX,
                                  .total_us = UINT64_MAX};
-    struct exchange_sink sink = {on_text, on_done, bed};
+    struct exchange_sink sink = {.on_text = on_text, .on_done = on_done, .user = bed};
     bed->is_done = false;
     return exchange_start(bed->upstream, &spec, &sink);
 }

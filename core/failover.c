@@ -1,0 +1,77 @@
+/* failover.c - what becomes of questions whose model has failed them.
+ *
+ * Why   A server that dies is no reason for silence where another one is there, and for somebody
+ *       who asked by a command none to give up where it will be back in a moment.
+ * How   Whoever has seen no text yet takes off once more, to the next endpoint that serves the
+ * role. A person's question that wasn't even sent waits for the endpoint's next trial. Else the
+ *       predictor's word, or silence and the reason. */
+#include <stdio.h>
+
+#include "core/base/clock.h"
+#include "core/engine_internal.h"
+
+#define PATIENCE_US  SEC_TO_US(15) /* a server of this machine is tried every 10 s at least */
+#define TRIAL_MIN_US MS_TO_US(500)
+
+/* Whether the question takes off to another endpoint instead: nobody has seen text of this one. */
+static bool fail_over(struct engine *e, struct asked *a, uint64_t endpoint)
+{
+    bool is_first = a->avoid == 0;
+    if (!is_first || a->first_us != 0 || clock_now_us() >= a->hard_us) {
+        return false;
+    }
+    struct route r = supply_find(e, a->settings, a->role, buf_str(&a->wish), endpoint);
+    if (r.state != ROUTE_READY) {
+        return false;
+    }
+    a->avoid = endpoint;
+    a->boarded = BOARDED_NONE;
+    e->stats.n_failed_over++;
+    trace_why(&e->trace, a->trace, "asking %s instead", r.name);
+    engine_depart(e, a);
+    return true;
+}
+
+/* Whether a person's question is put again to the same endpoint: it wasn't sent, since the endpoint
+ * is left alone for a moment. */
+static bool wait_for_trial(struct engine *e, struct asked *a, uint64_t endpoint,
+                           const struct error *error)
+{
+    uint64_t now_us = clock_now_us();
+    str name = str_from(a->model_name);
+    size_t slash = str_find_char(name, '/', 0);
+    str model = slash == SIZE_MAX ? STR("") : str_sub(name, slash + 1, name.len);
+    uint64_t trial_us = upstream_trial_us(e->options.upstream, endpoint, model);
+    bool was_sent = error->code != ERR_REJECTED || trial_us <= now_us;
+    trial_us = trial_us > now_us + TRIAL_MIN_US ? trial_us : now_us + TRIAL_MIN_US;
+    if (a->kind != QUESTION_CHAT || a->first_us != 0 || was_sent ||
+        trial_us > a->asked_us + PATIENCE_US) {
+        return false;
+    }
+    a->state = ASKED_HOLDING;
+    a->hold_us = trial_us;
+    a->avoid = 0;
+    a->boarded = BOARDED_NONE;
+    converse_tell_wait(e, a, error->msg);
+    return true;
+}
+
+void engine_fail(struct engine *e, uint64_t flight, uint64_t endpoint, const struct error *error)
+{
+    size_t n;
+    uint64_t *riders = engine_riders(e, flight, &n);
+    flights_drop(e->flights, flight); /* nobody boards it again */
+    for (size_t i = 0; i < n; i++) {
+        struct asked *a = engine_find(e, riders[i]);
+        if (a == NULL || a->state == ASKED_CANCELLED) {
+            continue;
+        }
+        trace_why(&e->trace, a->trace, "%s", error->msg);
+        if (!fail_over(e, a, endpoint) && !wait_for_trial(e, a, endpoint, error) &&
+            !engine_stand_in(e, a)) {
+            engine_finish(e, a, (struct fit_rest){.text = STR("")}, false,
+                          a->is_explicit ? error : NULL);
+        }
+    }
+    xfree(riders);
+}
