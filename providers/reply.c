@@ -274,7 +274,7 @@ static bool read_message(struct decoder *d, struct json event)
 static void read_native(struct decoder *d, struct json event)
 {
     struct reply *r = reply_of(d);
-    unsigned idx = n_texts(d) > 1 ? read_index(d, event) : 0;
+    unsigned idx = read_index(d, event);
     tell_text(d, idx, json_str(json_get(event, STR("content"))));
     if (!json_bool(json_get(event, STR("stop")), false)) {
         return;

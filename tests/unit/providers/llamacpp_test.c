@@ -304,6 +304,11 @@ static void encode_writes_each_shape(void **state)
     assert_string_equal(buf_cstr(&out),
                         "/completion {\"model\":\"m\",\"prompt\":\"P\",\"n_predict\":32,\"stream\":"
                         "true,\"cache_prompt\":true,\"top_k\":40,\"top_p\":0.9}");
+    g.n_texts = 3;
+    assert_int_equal(encoded(KIND, &g, &out), ERR_OK);
+    assert_string_equal(buf_cstr(&out),
+                        "/completion {\"model\":\"m\",\"prompt\":\"P\",\"n_predict\":32,\"stream\":"
+                        "true,\"cache_prompt\":true,\"top_k\":40,\"top_p\":0.9,\"n\":3}");
     g.shape = GENERATE_CHAT;
     assert_int_equal(encoded(KIND, &g, &out), ERR_OK);
     assert_string_equal(buf_cstr(&out),
@@ -365,6 +370,26 @@ static void decode_reads_recorded_streams(void **state)
 
 #define CHECK(stream, expected) check_stream(provider_named(KIND), STR(stream), expected)
 #define NONE                    "prompt=-1 cached=-1 tokens=-1"
+
+static void decode_tells_several_texts_apart(void **state)
+{
+    (void)state;
+    check_fixture(KIND, "llamacpp_infill_several.sse",
+                  "ef(\"B\", b|length prompt=26 cached=0 tokens=6"); /* one was asked for */
+    transcript_texts = 3;
+    check_fixture(KIND, "llamacpp_infill_several.sse",
+                  "e{1}r{2}sf{1},{2},(\"{1} b{2} bB{1}){2}):\",{1 stop}{2 stop} b{0 length}|length "
+                  "prompt=26 cached=0 tokens=6");
+    CHECK("data: null\n\ndata: {\"index\":1,\"content\":\"b\"}\n\n"
+          "data: {\"index\":7,\"content\":\"x\"}\n\ndata: {\"index\":-1,\"content\":\"x\"}\n\n"
+          "data: {\"index\":3,\"content\":\"x\",\"stop\":true}\n\n"
+          "data: {\"index\":1,\"stop\":true}\n\ndata: {\"index\":1,\"content\":\"late\"}\n\n"
+          "data: {\"index\":1,\"stop\":true}\n\n"
+          "data: {\"index\":0,\"content\":\"a\",\"stop\":true}\n\n",
+          "{1}b{1 stop}a{0 stop}|stop " NONE); /* the third never ended */
+    CHECK("data: {\"content\":\"a\",\"stop\":true}\n\n", "a{0 stop}|stop " NONE);
+    transcript_texts = 0;
+}
 
 static void decode_tells_how_a_stream_ended(void **state)
 {
@@ -463,6 +488,7 @@ int main(void)
         cmocka_unit_test(encode_joins_the_users_members),
         cmocka_unit_test(encode_refuses_what_is_too_large),
         cmocka_unit_test(decode_reads_recorded_streams),
+        cmocka_unit_test(decode_tells_several_texts_apart),
         cmocka_unit_test(decode_tells_how_a_stream_ended),
         cmocka_unit_test(decode_reads_errors_inside_a_stream),
         cmocka_unit_test(decode_skips_two_broken_events),

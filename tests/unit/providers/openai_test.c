@@ -126,6 +126,25 @@ static void decode_reads_recorded_streams(void **state)
     check_fixture(KIND, "deepseek_whole.json", "\xc3\xa9|length prompt=4 cached=3 tokens=1");
 }
 
+static void decode_tells_several_texts_apart(void **state)
+{
+    (void)state;
+    check_fixture(KIND, "openai_completions_several.sse",
+                  " # is set to a b|length prompt=10 cached=0 tokens=6"); /* one was asked for */
+    transcript_texts = 3;
+    check_fixture(KIND, "openai_completions_several.sse",
+                  "{1} #{2} # #{1} type{2} make is{1}:{2} the set{1} {2} last to{1} #{2} line a{1} "
+                  "B{1 length}{2} with{2 length} b{0 length}|length prompt=10 cached=0 tokens=6");
+    check_fixture(
+        KIND, "openai_completions_several.json",
+        " # is set to a b{0 length}{1} # type:  # B{1 length}{2} # make the last line with"
+        "{2 length}|length prompt=10 cached=9 tokens=6");
+    CHECK("data: {\"choices\":[{\"index\":1,\"text\":\"b\",\"finish_reason\":\"content_filter\"},"
+          "{\"index\":0,\"text\":\"a\",\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n",
+          "{1}b{1 cut}a{0 stop}|stop " NONE);
+    transcript_texts = 0;
+}
+
 static void decode_reads_ends(void **state)
 {
     (void)state;
@@ -261,6 +280,7 @@ int main(void)
         cmocka_unit_test(probe_tells_states_apart),
         cmocka_unit_test(encode_writes_each_shape),
         cmocka_unit_test(decode_reads_recorded_streams),
+        cmocka_unit_test(decode_tells_several_texts_apart),
         cmocka_unit_test(decode_reads_ends),
         cmocka_unit_test(decode_reads_errors_of_every_shape),
         cmocka_unit_test(decode_reads_what_gateways_say),

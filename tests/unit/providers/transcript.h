@@ -41,7 +41,23 @@ static inline void transcript_error(const struct error *error, void *user)
     buf_appendf(user, "|%s %d: %s", err_name(error->code), error->detail, error->msg);
 }
 
-static str transcript_model; /* that was asked, for dialects whose answers name it */
+/* Of several texts: "{1}text" for each piece of another than the first. */
+static inline void transcript_other(unsigned idx, str utf8, void *user)
+{
+    assert_true(utf8.len > 0 && idx > 0);
+    buf_appendf(user, "{%u}" STR_FMT, idx, STR_ARG(utf8));
+}
+
+static inline void transcript_text_end(unsigned idx, enum finish_reason reason, void *user)
+{
+    buf_appendf(user, "{%u %s}", idx,
+                reason == FINISH_STOP     ? "stop"
+                : reason == FINISH_LENGTH ? "length"
+                                          : "cut");
+}
+
+static unsigned transcript_texts; /* that were asked for; 0: one */
+static str transcript_model;      /* that was asked, for dialects whose answers name it */
 
 /* Decodes `a`, then `b` in pieces of `step` bytes. */
 static inline void transcript(const struct provider_ops *ops, str a, str b, size_t step,
@@ -49,10 +65,13 @@ static inline void transcript(const struct provider_ops *ops, str a, str b, size
 {
     struct decoder d = {.ops = ops,
                         .model = transcript_model,
+                        .n_texts = transcript_texts,
                         .sink = {.on_text = transcript_text,
                                  .on_end = transcript_end,
                                  .on_error = transcript_error,
-                                 .user = out}};
+                                 .user = out,
+                                 .on_other = transcript_other,
+                                 .on_text_end = transcript_text_end}};
     ops->decode_begin(&d);
     ops->decode(&d, a);
     while (b.len > 0) {
