@@ -305,6 +305,8 @@ void reuse_learn(struct engine *e, const struct asked *a, uint64_t key);
 /* Who would answer: by the settings, or the model that was switched to where `wish` is empty. */
 struct route supply_find(const struct engine *e, const struct settings *s, enum role role, str wish,
                          uint64_t avoid);
+/* Who else would answer it, on another machine than this endpoint. */
+struct route supply_find_apart(const struct engine *e, const struct asked *a, uint64_t from);
 /* The same for a question. A model that has to be loaded first is sent for; where there is none at
  * all, endpoints whose models come and go are looked at again. */
 struct route supply_route(struct engine *e, const struct asked *a);

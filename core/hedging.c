@@ -4,7 +4,7 @@
  *       program holds the card, a cloud sends it to a busy machine. Whoever types is gone by then.
  * How   A keystroke's leg without text is late when 95 of 100 such calls would have begun. Then
  *       the flight gets a second leg, its twin, to whom the route leads without the first one's
- *       endpoint: the same place, cut, redacted and rendered for that model. The first text
+ *       machine: the same place, cut, redacted and rendered for that model. The first text
  *       decides which of both goes on; the other is cancelled, which no endpoint is blamed for.
  *       What fails or ends without text meanwhile leaves the flight to the other.
  * Rules Only where upstream.hedge is on, only for typing, at most one call in twenty (hedge.h),
@@ -61,28 +61,6 @@ static struct asked *typing_rider(const struct engine *e, const struct leg *leg)
     return found;
 }
 
-/* -- whom -- */
-
-static str host_of(str origin)
-{
-    size_t scheme = str_find(origin, STR("://"), 0);
-    str rest = scheme == SIZE_MAX ? origin : str_sub(origin, scheme + 3, origin.len);
-    bool is_ipv6 = rest.len > 0 && rest.ptr[0] == '[';
-    size_t from = is_ipv6 ? str_find_char(rest, ']', 0) : 0;
-    return from == SIZE_MAX ? rest : str_sub(rest, 0, str_find_char(rest, ':', from));
-}
-
-/* Whether they run on two machines, as far as addresses tell. */
-static bool are_apart(const struct engine *e, uint64_t one, uint64_t other)
-{
-    const struct endpoint *a = upstream_find(e->options.upstream, one);
-    const struct endpoint *b = upstream_find(e->options.upstream, other);
-    if (a == NULL || b == NULL || (a->tier == TIER_LOOPBACK && b->tier == TIER_LOOPBACK)) {
-        return false;
-    }
-    return !str_eq_nocase(host_of(a->origin), host_of(b->origin));
-}
-
 /* -- when -- */
 
 void hedging_plan(struct engine *e, struct leg *leg, const struct asked *a,
@@ -134,9 +112,9 @@ static void ask_other(struct engine *e, struct leg *leg, const struct asked *a)
 {
     struct upstream *u = e->options.upstream;
     leg->has_no_other = true; /* until the endpoints change */
-    struct route r = supply_find(e, a->settings, a->role, buf_str(&a->wish), leg->endpoint);
-    if (r.state != ROUTE_READY || !are_apart(e, leg->endpoint, r.endpoint) ||
-        !upstream_confirm_loaded(u, r.endpoint, r.model) || !leg_start_twin(e, leg, a, &r)) {
+    struct route r = supply_find_apart(e, a, leg->endpoint);
+    if (r.state != ROUTE_READY || !upstream_confirm_loaded(u, r.endpoint, r.model) ||
+        !leg_start_twin(e, leg, a, &r)) {
         return;
     }
     hedge_spend(&e->hedge);

@@ -17,6 +17,17 @@ struct route supply_find(const struct engine *e, const struct settings *s, enum 
     return route_find(e->options.upstream, s, &order);
 }
 
+struct route supply_find_apart(const struct engine *e, const struct asked *a, uint64_t from)
+{
+    struct route_order order = {.role = a->role,
+                                .wish = a->wish.len > 0 ? buf_str(&a->wish)
+                                                        : buf_str(&e->preferred[a->role]),
+                                .can_fill = leg_can_fill,
+                                .avoid = from,
+                                .apart_from = from};
+    return route_find(e->options.upstream, a->settings, &order);
+}
+
 struct route supply_route(struct engine *e, const struct asked *a)
 {
     struct upstream *u = e->options.upstream;

@@ -201,11 +201,33 @@ static void take_unloaded(struct route *r, const struct endpoint *ep, const stru
     }
 }
 
+static str host_of(str origin)
+{
+    size_t scheme = str_find(origin, STR("://"), 0);
+    str rest = scheme == SIZE_MAX ? origin : str_sub(origin, scheme + 3, origin.len);
+    bool is_ipv6 = rest.len > 0 && rest.ptr[0] == '[';
+    size_t from = is_ipv6 ? str_find_char(rest, ']', 0) : 0;
+    return from == SIZE_MAX ? rest : str_sub(rest, 0, str_find_char(rest, ':', from));
+}
+
+/* Whether they run on two machines, as far as addresses tell. */
+static bool are_apart(const struct endpoint *a, const struct endpoint *b)
+{
+    bool are_here = a->tier == TIER_LOOPBACK && b->tier == TIER_LOOPBACK;
+    return !are_here && !str_eq_nocase(host_of(a->origin), host_of(b->origin));
+}
+
+static bool is_avoided(const struct route *r, const struct endpoint *ep)
+{
+    return (r->avoid != 0 && ep->id == r->avoid) ||
+           (r->neighbour != NULL && !are_apart(r->neighbour, ep));
+}
+
 /* Takes `ep` (with `model`, or its best one) if it is ready or loading; true when that settles
  * the route, that is when it is ready. */
 static bool try_endpoint(struct route *r, const struct endpoint *ep, str model)
 {
-    if (r->avoid != 0 && ep->id == r->avoid) {
+    if (is_avoided(r, ep)) {
         return false;
     }
     if (ep->state == ENDPOINT_LOADING && r->state == ROUTE_NONE) {
@@ -361,6 +383,7 @@ struct route route_find(const struct upstream *u, const struct settings *s,
     struct route r = {.role = role,
                       .upstream = u,
                       .avoid = order->avoid,
+                      .neighbour = order->apart_from ? upstream_find(u, order->apart_from) : NULL,
                       .start_hint = upstream_start_hint(u),
                       .can_fill = order->can_fill,
                       .state = ROUTE_NONE,

@@ -35,13 +35,16 @@ struct route_order {
     str wish;
     route_fill_fn *can_fill;
     uint64_t avoid; /* id of an endpoint that has just failed: another one, or none; 0: none has */
+    uint64_t apart_from; /* id of an endpoint: one that runs on another machine, as far as addresses
+                          * tell; 0: any */
 };
 
 struct route {
     enum role role;
     const struct upstream *upstream;
     uint64_t avoid;
-    const struct endpoint *failing; /* would serve, but keeps failing; with failing_model */
+    const struct endpoint *neighbour; /* nobody on its machine; NULL: any */
+    const struct endpoint *failing;   /* would serve, but keeps failing; with failing_model */
     const struct model_info *failing_model;
     const char *start_hint; /* a command that starts a server, for messages */
     bool is_own_list;       /* the names asked for come from the user: file or command line */

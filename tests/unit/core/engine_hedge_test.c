@@ -590,6 +590,28 @@ static void only_another_machine_is_asked(void **state)
     }
 }
 
+static void next_machine_of_the_list_is_asked(void **state)
+{
+    (void)state;
+    struct bed bed;
+    struct heard h;
+    start(&bed, "{\"upstream\":{\"hedge\":true},\"models\":{\"inline\":[\"sim/m\",\"spare/coder\","
+                "\"third/coder\"]}}");
+    world.endpoints[3] = world.endpoints[2];
+    world.endpoints[3].idx = 3;
+    world.endpoints[3].id = 4;
+    world.endpoints[3].name = STR("third");
+    world.endpoints[2].tier = TIER_LOOPBACK; /* shares the first one's hardware */
+    world.endpoints[2].origin = STR("http://127.0.0.1:8081");
+    world.has_third = true;
+    ask_anew(&bed, &h);
+    size_t n = n_model_calls();
+    pass(LATE_MS + 50);
+    assert_int_equal(n_model_calls(), n + 1);
+    assert_int_equal(model()->endpoint, 4);
+    bed_end(&bed);
+}
+
 static void nobody_is_asked_whom_no_list_names(void **state)
 {
     (void)state;
@@ -710,6 +732,7 @@ int main(void)
         cmocka_unit_test(persons_questions_are_asked_once),
         cmocka_unit_test(texts_continued_before_somebody_asks_are_asked_for_once),
         cmocka_unit_test(only_another_machine_is_asked),
+        cmocka_unit_test(next_machine_of_the_list_is_asked),
         cmocka_unit_test(nobody_is_asked_whom_no_list_names),
         cmocka_unit_test(one_that_may_have_unloaded_its_model_is_looked_at_first),
         cmocka_unit_test(who_has_failed_already_is_not_asked_again),

@@ -36,8 +36,8 @@ static struct {
     void *post_user[MAX_POSTS];
     size_t n_posts;
     struct loop_timer timer;      /* the engine has one */
-    struct endpoint endpoints[3]; /* a model's, the predictor's, and a spare one */
-    bool has_spare;
+    struct endpoint endpoints[4]; /* a model's, the predictor's, and spare ones */
+    bool has_spare, has_third;
     struct model_info model;
     bool is_doubtful; /* the model hasn't been heard of for long */
     unsigned n_loads, n_refreshes, n_warmed;
@@ -142,7 +142,7 @@ const char *endpoint_state_name(enum endpoint_state state)
 size_t upstream_count(const struct upstream *u)
 {
     (void)u;
-    return world.has_spare ? 3 : 2;
+    return world.has_third ? 4 : world.has_spare ? 3 : 2;
 }
 
 const struct endpoint *upstream_endpoint(const struct upstream *u, size_t idx)

@@ -36,6 +36,16 @@ const struct endpoint *upstream_endpoint(const struct upstream *u, size_t idx)
     return &endpoints[idx];
 }
 
+const struct endpoint *upstream_find(const struct upstream *u, uint64_t id)
+{
+    for (size_t i = 0; i < upstream_count(u); i++) {
+        if (endpoints[i].id == id) {
+            return &endpoints[i];
+        }
+    }
+    return NULL;
+}
+
 const char *upstream_start_hint(const struct upstream *u)
 {
     (void)u;
