@@ -237,7 +237,11 @@ static void do_without(struct engine *e, struct asked *a, const struct route *r)
         return;
     }
     a->state = may_come ? ASKED_WAITING : ASKED_REFUSED;
-    if (!may_come) {
+    if (!may_come && a->is_explicit) {
+        struct error error;
+        (void)error_set(&error, ERR_NOT_FOUND, "%s", r->message);
+        engine_fail_asked(e, a, &error);
+    } else if (!may_come) {
         engine_queue(e, a);
     }
 }
@@ -441,7 +445,12 @@ static void consider_waiting(struct engine *e, struct asked *a, uint64_t now_us)
     if (now_us >= a->budget_us && engine_stand_in(e, a)) {
         return;
     }
-    if (now_us >= a->hard_us) {
+    if (now_us >= a->hard_us && a->is_explicit) {
+        struct route r = supply_find(e, a->settings, a->role, buf_str(&a->wish), a->avoid);
+        struct error error;
+        (void)error_set(&error, ERR_LOADING, "%s", r.message);
+        engine_fail_asked(e, a, &error);
+    } else if (now_us >= a->hard_us) {
         finish_silent(e, a);
     }
 }

@@ -96,6 +96,7 @@ struct asked {
     const char *ended_as;      /* outcome for the trace where cancelled */
     struct error failure;      /* where ASKED_FAILED */
     uint64_t avoid;            /* id of an endpoint that has failed it; 0: none has */
+    unsigned n_loads_met;      /* times that a server was still loading its model */
     struct conversation *chat; /* owned; NULL but for QUESTION_CHAT */
     struct settings *settings; /* the snapshot it began with */
     struct sink sink;

@@ -2,16 +2,18 @@
  *
  * Why   A server that dies is no reason for silence where another one is there, and for somebody
  *       who asked by a command none to give up where it will be back in a moment.
- * How   Whoever has seen no text yet takes off once more, to the next endpoint that serves the
- * role. A person's question that wasn't even sent waits for the endpoint's next trial. Else the
- *       predictor's word, or silence and the reason. */
+ * How   Whoever has seen no text yet takes off once more, to the next endpoint of the role. A
+ *       person's question that wasn't even sent waits for the endpoint's next trial, and one whose
+ *       server is still loading until it has. Else the predictor's word, or silence and the
+ *       reason. */
 #include <stdio.h>
 
 #include "core/base/clock.h"
 #include "core/engine_internal.h"
 
-#define PATIENCE_US  SEC_TO_US(15) /* a server of this machine is tried every 10 s at least */
-#define TRIAL_MIN_US MS_TO_US(500)
+#define PATIENCE_US   SEC_TO_US(15) /* a server of this machine is tried every 10 s at least */
+#define LOADS_MET_MAX 2u
+#define TRIAL_MIN_US  MS_TO_US(500)
 
 /* Whether the question takes off to another endpoint instead: nobody has seen text of this one. */
 static bool fail_over(struct engine *e, struct asked *a, uint64_t endpoint)
@@ -56,6 +58,21 @@ static bool wait_for_trial(struct engine *e, struct asked *a, uint64_t endpoint,
     return true;
 }
 
+/* Whether a person's question waits until its server has loaded its model, which it hadn't yet: the
+ * endpoint is looked at until it has. One that says it has, and hasn't, is believed twice. */
+static bool wait_for_load(struct engine *e, struct asked *a, const struct error *error)
+{
+    if (a->kind != QUESTION_CHAT || a->first_us != 0 || error->code != ERR_LOADING ||
+        a->n_loads_met == LOADS_MET_MAX) {
+        return false;
+    }
+    a->n_loads_met++;
+    a->avoid = 0;
+    a->boarded = BOARDED_NONE;
+    engine_depart(e, a);
+    return true;
+}
+
 void engine_fail(struct engine *e, uint64_t flight, uint64_t endpoint, const struct error *error)
 {
     size_t n;
@@ -68,7 +85,7 @@ void engine_fail(struct engine *e, uint64_t flight, uint64_t endpoint, const str
         }
         trace_why(&e->trace, a->trace, "%s", error->msg);
         if (!fail_over(e, a, endpoint) && !wait_for_trial(e, a, endpoint, error) &&
-            !engine_stand_in(e, a)) {
+            !wait_for_load(e, a, error) && !engine_stand_in(e, a)) {
             engine_finish(e, a, (struct fit_rest){.text = STR("")}, false,
                           a->is_explicit ? error : NULL);
         }

@@ -162,10 +162,23 @@ static bool is_blank_text(const struct document *d, struct subject_range r)
     return true;
 }
 
+/* A piece of one line: what an editor names when it asks about what is reported there, and too
+ * little to mend anything in. */
+static bool is_piece_of_line(const struct document *d, struct subject_range place)
+{
+    size_t line = document_line_at(d, place.start);
+    struct subject_range before = {document_line_start(d, line), place.start};
+    struct subject_range after = {place.end, document_line_end(d, line)};
+    return place.end <= after.end && !(is_blank_text(d, before) && is_blank_text(d, after));
+}
+
 struct subject_range action_subject(const struct action *a, const struct document *d,
                                     struct subject_range place, struct subject_range *symbol)
 {
     *symbol = (struct subject_range){0};
+    if (is_named(a, "fix") && is_piece_of_line(d, place)) {
+        place.end = place.start;
+    }
     if (place.end > place.start) {
         struct subject_range nothing = {0, 0};
         return is_blank_text(d, place) ? nothing : place;

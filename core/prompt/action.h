@@ -38,9 +38,10 @@ struct action_place {
     str instruction;   /* the person's words; may be empty */
     str diagnostics;   /* lines of what is reported; may be empty */
 };
-/* What an action without a selection is about: the block around the place, of "explain" the
- * symbol's definition where there is one, of "fix" at least the place's line. Nothing where there
- * is nothing to ask about. `symbol` gets the symbol's range where that is what is meant. */
+/* What an action without a selection is about ("fix": also with one within a line): the block
+ * around the place, of "explain" the symbol's definition where there is one, of "fix" at least the
+ * place's line. Nothing where there is nothing to ask about. `symbol` gets the symbol's range where
+ * that is what is meant. */
 struct subject_range action_subject(const struct action *a, const struct document *d,
                                     struct subject_range place, struct subject_range *symbol);
 /* Where an ACTION_INSERT puts its text: above the text that was asked about for documentation

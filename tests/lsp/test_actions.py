@@ -211,6 +211,25 @@ def test_resolved_fix_is_a_versioned_edit_in_its_range(editor, sim):
     assert "undeclared identifier" in prompt and BLOCK in prompt and "#include <stdio.h>" in prompt
 
 
+@pytest.mark.parametrize("range_", [REPORT[0]["range"], span(6, 8, 6, 8), span(6, 9, 6, 20)],
+                         ids=["what is reported", "where it begins", "a piece of the line"])
+def test_fix_within_a_line_is_about_what_stands_around(editor, sim, range_):
+    server = editor()
+    sim.script(text=fenced(FIXED))
+    resolved = server.result("codeAction/resolve", titled(offered(server, range_, REPORT), "Fix"))
+    assert changed(TEXT, resolved["edit"]) == TEXT.replace(BLOCK, FIXED)
+    assert BLOCK in sim.generations[-1]["body"]["messages"][-1]["content"]
+
+
+def test_server_that_loads_anew_is_waited_for(editor, sim):
+    """It was known as ready, and has been started again meanwhile."""
+    server = editor()
+    sim.script(text=fenced(FIXED), loading=4)
+    command(server, "fix", IN_SUM, diagnostics=REPORT)
+    assert changed(TEXT, applied_edit(server)) == TEXT.replace(BLOCK, FIXED)
+    assert [e["status"] for e in sim.generations] == [503, 200], "asked once more, when it is ready"
+
+
 def test_command_answers_at_once_and_applies_one_edit(editor, sim):
     server = editor(resolve=None, data=False)
     sim.script(text=fenced(FIXED), first_ms=300)

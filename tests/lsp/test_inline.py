@@ -573,3 +573,17 @@ def test_way_of_writing_changes_no_suggestion(served, document, writer):
     server.open(uri, text)
     items = server.inline(uri, line, character)
     assert items and applied(text, items[0]) == TRUTH
+
+
+def test_asked_by_a_command_without_any_model_says_what_to_do_once(quiet, document):
+    server = quiet()
+    uri, text, line, character = document("    return ", "count;")
+    server.open(uri, text)
+    for _ in range(3):
+        assert server.inline(uri, line, character) == [], "who types hears nothing"
+    assert not server.received("window/showMessage")
+    for _ in range(3):
+        assert server.inline(uri, line, character, trigger=1) == []
+    server.barrier()
+    messages = [m["params"]["message"] for m in server.received("window/showMessage")]
+    assert len(messages) == 1 and "none" in messages[0], messages
