@@ -18,6 +18,7 @@
 
 #define INLINE_HARD_US  SEC_TO_US(5)
 #define CHAT_HARD_US    SEC_TO_US(900) /* a load from a slow disk, and a long answer on a CPU */
+#define HANGING_US      SEC_TO_US(2)   /* a person who gives up after that has waited in vain */
 #define CACHE_MAX_BYTES (8u * MIB)
 
 /* -- questions -- */
@@ -574,7 +575,12 @@ static void cancel(struct engine *e, struct asked *a, const char *ended_as, uint
     if (a->state == ASKED_CANCELLED) {
         return;
     }
+    bool was_hanging = a->kind == QUESTION_CHAT && a->state == ASKED_RIDING && a->first_us == 0 &&
+                       now_us - a->asked_us >= HANGING_US;
     flights_leave(e->flights, a->id, a->kind == QUESTION_UPDATE, now_us);
+    if (was_hanging && flights_riders(e->flights, a->flight, NULL, 0) == 0) {
+        leg_give_way(e, a->flight); /* who asks once more doesn't want to wait for the same */
+    }
     e->stats.n_held_off += a->state == ASKED_HOLDING;
     a->state = ASKED_CANCELLED;
     a->ended_as = ended_as;

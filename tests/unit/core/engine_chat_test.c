@@ -98,6 +98,38 @@ static void same_question_is_one_flight_and_then_cached(void **state)
     bed_end(&bed);
 }
 
+static void who_gives_up_on_a_hanging_model_and_asks_again_is_asked_for_anew(void **state)
+{
+    (void)state;
+    struct bed bed;
+    struct listener a, b;
+    start_chatting(&bed);
+    uint64_t first = put(&bed, &a, &explain, false);
+    pass(1000);
+    engine_cancel(bed.engine, first);
+    turn();
+    first = put(&bed, &a, &explain, false); /* an editor that asks twice for one pick */
+    assert_int_equal(n_model_calls(), 1);
+    pass(3000);
+    put(&bed, &b, &explain, false);
+    engine_cancel(bed.engine, first);
+    turn();
+    assert_true(model()->is_open); /* somebody else waits still */
+    say("A number.");
+    end(FINISH_STOP);
+    assert_string_equal(b.heard.text, "A number.");
+    struct chat other = explain;
+    other.prompt = STR("explain y");
+    first = put(&bed, &a, &other, false);
+    pass(3000);
+    engine_cancel(bed.engine, first);
+    turn();
+    assert_true(model()->was_cancelled);
+    put(&bed, &a, &other, false);
+    assert_int_equal(n_model_calls(), 3);
+    bed_end(&bed);
+}
+
 static void other_words_are_another_flight(void **state)
 {
     (void)state;
@@ -431,6 +463,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(text_grows_and_the_whole_of_it_is_the_answer),
         cmocka_unit_test(same_question_is_one_flight_and_then_cached),
+        cmocka_unit_test(who_gives_up_on_a_hanging_model_and_asks_again_is_asked_for_anew),
         cmocka_unit_test(other_words_are_another_flight),
         cmocka_unit_test(edits_end_no_chat_and_closing_does),
         cmocka_unit_test(answer_that_broke_off_is_told_and_not_kept),
