@@ -7,10 +7,11 @@
  * How      mixed: each file is a document in which somebody types, and eight of them are explained
  *          as well: all of it is asked at once, in a shuffled order, or one after the other (OFF
  *          has "serial"), after each document was typed in and asked about once. typing: in two
- * documents by turns, a piece is typed key by key, each key asks and hears the answer; every so
- * often something is explained meanwhile. Rules    OFF names what is switched off, comma-separated:
- * queue, pin, head. Riding, the cache and the predictor always are, so that each question is one
- * exchange. */
+ *          documents by turns, a piece is typed key by key, each key asks and hears the answer;
+ *          every so often something is explained meanwhile.
+ * Rules    OFF names what is switched off, comma-separated: queue, head; "pinned" and "short"
+ *          switch on. Without the queue each request is sent at once, in no order. Riding, the
+ *          cache and the predictor are always off, so that each question is one exchange. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +24,7 @@
 
 #define MAX_DOCS      64u
 #define MAX_FILE      (64u * KIB)
+#define SHORT_FILE    700u /* bytes: what is written takes longer than what is read */
 #define N_ACTIONS     8u
 #define N_KEYS        30u
 #define KEYS_A_TURN   10u
@@ -47,7 +49,7 @@ static struct {
     char *rest[MAX_DOCS]; /* owned: what is typed at `at` */
     size_t at[MAX_DOCS];
     unsigned n_open;
-    bool is_serial;
+    bool is_serial, is_short;
 } b;
 
 static void fail(const char *what)
@@ -100,6 +102,7 @@ static struct settings *read_settings(const char *url, const char *model)
 static struct engine_switches switches(const char *off)
 {
     b.is_serial = strstr(off, "serial") != NULL;
+    b.is_short = strstr(off, "short") != NULL;
     return (struct engine_switches){.riding = true,
                                     .cache = true,
                                     .predictor = true,
@@ -119,6 +122,7 @@ static void open_file(const char *path)
         fail("a file is missing or too short");
     }
     (void)fclose(f);
+    n = b.is_short && n > SHORT_FILE ? SHORT_FILE : n;
     text[n] = '\0';
     size_t at = n * 2 / 3, n_out = 0;
     at = (size_t)(strchr(text + at, '\n') - text) + 1;
