@@ -338,6 +338,27 @@ def test_ghost_text_that_comes_after_its_answer_is_shown(code):
     code.save("sum.c", TRUTH)
 
 
+def test_other_suggestions_are_there_to_choose_from(code):
+    text, line = without("numbers[i];")
+    code.start("sum.c", text)
+    code.go(line, 99)
+    code.type(" ")
+    code.press("Backspace")
+    code.until(lambda: code.ghost() == "numbers[i];", "ghost text")
+    code.sim.script(texts=["numbers[0];", "i;", "numbers[i];"])
+    code.press("Alt+]")
+    code.until(lambda: code.ghost() and code.ghost() != "numbers[i];", "another suggestion")
+    code.shot("other")
+    assert code.sim.generations[-1]["body"]["n"] == 3
+    other = code.ghost()
+    code.press("Alt+[")
+    code.until(lambda: code.ghost() == "numbers[i];", "the first one again")
+    code.press("Alt+]")
+    code.until(lambda: code.ghost() == other, "the other one again")
+    code.press("Tab")
+    code.until(lambda: other in code.buffer() and not code.ghost(), "the text to be accepted")
+
+
 # -- state --
 
 def test_status_is_said_in_words_and_its_menu_toggles(code):
