@@ -7,8 +7,12 @@
 #include "core/base/utf8.h"
 #include "core/upstream/provider.h"
 
+#define FUZZ_TEXTS 3u
+
 struct heard { /* what a sink was told */
     struct buf text;
+    struct buf others[FUZZ_TEXTS]; /* where several were asked for; 0 is unused */
+    bool has_ended[FUZZ_TEXTS];
     unsigned n_ends;
     struct generate_end end;
     struct error error;
@@ -17,8 +21,23 @@ struct heard { /* what a sink was told */
 static inline void heard_text(str utf8, void *user)
 {
     struct heard *h = user;
-    ASSERT(utf8.len > 0 && h->n_ends == 0);
+    ASSERT(utf8.len > 0 && h->n_ends == 0 && !h->has_ended[0]);
     buf_append(&h->text, utf8);
+}
+
+static inline void heard_other(unsigned idx, str utf8, void *user)
+{
+    struct heard *h = user;
+    ASSERT(idx > 0 && idx < FUZZ_TEXTS);
+    ASSERT(utf8.len > 0 && h->n_ends == 0 && !h->has_ended[idx]);
+    buf_append(&h->others[idx], utf8);
+}
+
+static inline void heard_text_end(unsigned idx, enum finish_reason reason, void *user)
+{
+    struct heard *h = user;
+    ASSERT(idx < FUZZ_TEXTS && reason <= FINISH_LENGTH && h->n_ends == 0 && !h->has_ended[idx]);
+    h->has_ended[idx] = true;
 }
 
 static inline void heard_end(const struct generate_end *end, void *user)
@@ -40,10 +59,20 @@ static inline void hear(const struct provider_ops *ops, str stream, size_t step,
 {
     *h = (struct heard){0};
     buf_init(&h->text, 16 * MIB);
+    for (unsigned i = 0; i < FUZZ_TEXTS; i++) {
+        buf_init(&h->others[i], 16 * MIB);
+    }
+    bool is_several = (ops->capabilities & PROVIDER_SEVERAL) && stream.len % 3 == 0;
     bool is_compared = (ops->capabilities & PROVIDER_TELLS_MODEL) && stream.len % 2 == 1;
     struct decoder d = {.ops = ops,
                         .model = is_compared ? STR("qwen2.5-coder-1.5b-instruct") : STR(""),
-                        .sink = {heard_text, heard_end, heard_error, h}};
+                        .n_texts = is_several ? FUZZ_TEXTS : 1,
+                        .sink = {.on_text = heard_text,
+                                 .on_end = heard_end,
+                                 .on_error = heard_error,
+                                 .user = h,
+                                 .on_other = heard_other,
+                                 .on_text_end = heard_text_end}};
     ops->decode_begin(&d);
     for (size_t i = 0; i < stream.len; i += step) {
         ops->decode(&d, str_sub(stream, i, i + step));
@@ -79,6 +108,12 @@ static inline void check_provider(const struct provider_ops *ops, const uint8_t 
     hear(ops, body, body.len + 1, &whole);
     hear(ops, body, 1 + data[0] % 13, &cut);
     ASSERT(str_eq(buf_str(&whole.text), buf_str(&cut.text)));
+    for (unsigned i = 0; i < FUZZ_TEXTS; i++) {
+        ASSERT(str_eq(buf_str(&whole.others[i]), buf_str(&cut.others[i])));
+        ASSERT(whole.has_ended[i] == cut.has_ended[i] && utf8_is_valid(buf_str(&cut.others[i])));
+        buf_release(&whole.others[i]);
+        buf_release(&cut.others[i]);
+    }
     ASSERT(whole.end.reason == cut.end.reason && whole.end.n_tokens == cut.end.n_tokens);
     ASSERT(whole.error.code == cut.error.code && strcmp(whole.error.msg, cut.error.msg) == 0);
     buf_release(&whole.text);

@@ -151,7 +151,10 @@ static inline void transcript_abort(const char *kind, str bytes, const char *wan
     struct buf out;
     buf_init(&out, KIB);
     struct decoder d = {.ops = ops,
-                        .sink = {transcript_text, transcript_end, transcript_error, &out}};
+                        .sink = {.on_text = transcript_text,
+                                 .on_end = transcript_end,
+                                 .on_error = transcript_error,
+                                 .user = &out}};
     ops->decode_begin(&d);
     ops->decode(&d, bytes);
     ops->decode_finish(&d, true);
