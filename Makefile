@@ -34,7 +34,7 @@ once = $(eval $(1) := $(2))$($(1))
 PKG_CFLAGS = $(call once,PKG_CFLAGS,$(if $(FOUND),,$(error libuv, libcurl or SQLite is missing: .ci/deps build \
     installs what it takes))$(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(PACKAGES)) $(BREW:%=-I%)))
 BREW = $(wildcard /opt/homebrew/include)
-PKG_LIBS = $(call once,PKG_LIBS,$(shell pkg-config --libs $(PACKAGES)))
+PKG_LIBS = $(call once,PKG_LIBS,$(shell pkg-config --libs $(PACKAGES)) -lm)
 TEST_LIBS = $(call once,TEST_LIBS,$(or $(shell pkg-config --libs cmocka),-lcmocka))
 
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \

@@ -190,8 +190,9 @@ void several_on_text(struct leg *leg, unsigned idx, str utf8)
 void several_on_end(struct leg *leg, unsigned idx, enum finish_reason reason)
 {
     struct several *s = leg->several;
+    ASSERT(idx < s->n);
     s->texts[idx].is_over_there = true;
-    if (idx > 0 && !s->texts[idx].is_over) {
+    if (idx != 0 && !s->texts[idx].is_over) {
         trim_finish(s->texts[idx].trim, reason != FINISH_STOP, &s->texts[idx].clean);
         s->texts[idx].is_over = true;
         s->texts[idx].is_broken = reason == FINISH_NONE;

@@ -271,7 +271,7 @@ static void examine_models(struct checkup *c)
     char asked[128] = "";
     for (int role = 0; role < N_ROLES; role++) {
         struct route r = inventory_route(c->room.upstream, c->room.settings, (enum role)role);
-        bool is_typing = role != ROLE_CHAT;
+        bool is_typing = role_is_typing((enum role)role);
         checkup_role(c, (enum role)role, is_typing && strcmp(asked, r.name) == 0);
         if (is_typing) {
             memcpy(asked, r.name, sizeof asked);

@@ -2,7 +2,7 @@
  *
  * How      The model that serves a role is loaded where it has to be, and waited for. Then small
  *          documents with a hole are opened and asked about until one is filled rightly; a chat is
- *          told to say one word.
+ *          told to say one word, and of three texts vectors are made.
  * Rules    The questions are explicit ones to a model by its name, so that no predictor answers in
  *          its place and failures are told instead of kept quiet. */
 #include "lsp/cli_doctor.h"
@@ -247,12 +247,80 @@ static void try_chat(struct checkup *c, const struct route *r)
     doctor_check_chat(c->doctor, r, &t, STR("ready"));
 }
 
+/* -- vectors -- */
+
+struct vectors {
+    bool is_done;
+    size_t n_dims;
+    double alike, other; /* of the two texts of one meaning, and of the third with the first */
+    struct error error;
+};
+
+static void on_vectors(uint64_t exchange, const struct embedding *v, void *user)
+{
+    (void)exchange;
+    struct vectors *found = user;
+    found->n_dims = v->n_dims;
+    found->alike = embedding_cosine(v, 0, 1);
+    found->other = embedding_cosine(v, 0, 2);
+}
+
+static void on_vectors_done(uint64_t exchange, const struct generate_end *end, double confidence,
+                            const struct error *error, void *user)
+{
+    (void)exchange;
+    (void)end;
+    (void)confidence;
+    struct vectors *found = user;
+    found->is_done = true;
+    found->error = error != NULL ? *error : found->error;
+}
+
+static bool have_come(struct cli_room *room, void *user)
+{
+    (void)room;
+    return ((struct vectors *)user)->is_done;
+}
+
+/* Two texts of one meaning and one of another. */
+static void try_vectors(struct checkup *c, const struct route *r)
+{
+    static const str texts[] = {STR_INIT("int sum(int a, int b) { return a + b; }"),
+                                STR_INIT("Adds two whole numbers."),
+                                STR_INIT("Opens a window and waits for the mouse.")};
+    struct vectors found = {.is_done = false};
+    struct upstream *u = c->room.upstream;
+    struct exchange_spec spec = {.endpoint = r->endpoint,
+                                 .kind = EXCHANGE_ASKED,
+                                 .generate = {.model = r->model, .slot = -1},
+                                 .embeds = texts,
+                                 .n_embeds = sizeof texts / sizeof texts[0],
+                                 .first_token_us = EXCHANGE_AUTO,
+                                 .total_us = EXCHANGE_AUTO};
+    struct exchange_sink sink = {
+        .on_done = on_vectors_done, .user = &found, .on_vectors = on_vectors};
+    uint64_t from_us = clock_now_us();
+    uint64_t id = exchange_start(u, &spec, &sink);
+    cli_room_wait(&c->room, CHAT_MS, have_come, &found);
+    if (!found.is_done) {
+        exchange_cancel(u, id);
+        (void)error_set(&found.error, ERR_TIMEOUT, "no vectors came within %u s", CHAT_MS / 1000);
+    }
+    struct doctor_vectors facts = {.n_dims = found.n_dims,
+                                   .alike = found.alike,
+                                   .other = found.other,
+                                   .took_ms = (clock_now_us() - from_us) / 1000,
+                                   .error = found.error.code != ERR_OK ? &found.error : NULL};
+    doctor_check_vectors(c->doctor, r, &facts);
+}
+
 void checkup_role(struct checkup *c, enum role role, bool is_same)
 {
     struct cli_room *room = &c->room;
     const struct settings *s = room->settings;
-    if (role == ROLE_INLINE_MANUAL && s->n_models_inline_manual == 0) {
-        return; /* as inline */
+    bool is_as_inline = role == ROLE_INLINE_MANUAL && s->n_models_inline_manual == 0;
+    if (is_as_inline || !role_is_wanted(role, s)) {
+        return;
     }
     struct route r = inventory_route(room->upstream, s, role);
     if (r.state != ROUTE_READY && r.needs_load) {
@@ -268,6 +336,8 @@ void checkup_role(struct checkup *c, enum role role, bool is_same)
     doctor_check_context(c->doctor, room->upstream, s, &r);
     if (role == ROLE_CHAT) {
         try_chat(c, &r);
+    } else if (role == ROLE_EMBED) {
+        try_vectors(c, &r);
     } else if (s->inline_enabled) {
         try_holes(c, &r);
     }

@@ -252,7 +252,9 @@ static void show(struct models *m)
     style(m, TERMINAL_PLAIN);
     buf_append_char(&m->out, '\n');
     for (int role = 0; role < N_ROLES; role++) {
-        put_role(m, (enum role)role);
+        if (role_is_wanted((enum role)role, m->room.settings)) {
+            put_role(m, (enum role)role);
+        }
     }
 }
 

@@ -93,6 +93,16 @@ void body_texts(struct body *b, const struct generate *g)
     }
 }
 
+void body_input(struct body *b, const struct embed_order *o)
+{
+    json_key(&b->w, STR("input"));
+    json_begin_array(&b->w);
+    for (size_t i = 0; i < o->n_texts; i++) {
+        json_put_str(&b->w, o->texts[i]);
+    }
+    json_end_array(&b->w);
+}
+
 static void put_message(struct json_writer *w, str role, str content)
 {
     json_begin_object(w);

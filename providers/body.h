@@ -28,6 +28,8 @@ void body_usage(struct body *b);
 void body_stops(struct body *b, const struct generate *g, size_t max);
 /* How many texts are to be drawn, where that is more than one. */
 void body_texts(struct body *b, const struct generate *g);
+/* `input`: the texts of an order for vectors. */
+void body_input(struct body *b, const struct embed_order *o);
 /* `messages` of a chat. */
 void body_messages(struct body *b, const struct generate *g);
 /* Appends the user's members but for those of a name in `fixed` (NULL-terminated), ends the object

@@ -14,6 +14,7 @@
 #include "core/base/json.h"
 #include "core/base/limits.h"
 #include "providers/body.h"
+#include "providers/embed.h"
 #include "providers/figure.h"
 #include "providers/reply.h"
 #include "providers/vocabulary.h"
@@ -434,6 +435,12 @@ static void explain(int status, str body, struct error *out)
 
 static const uint16_t PORTS[] = {8080, 8012, 9931, 0};
 
+static enum err encode_embed(const struct embed_order *o, struct http_request *out,
+                             struct error *why)
+{
+    return embed_encode(o, "/v1/embeddings", out, why);
+}
+
 const struct provider_ops provider_llamacpp = {
     .kind = "llamacpp",
     .start_hint = "llama-server --fim-qwen-1.5b-default",
@@ -448,6 +455,8 @@ const struct provider_ops provider_llamacpp = {
     .probe_request = probe_request,
     .probe_reply = probe_reply,
     .encode = encode,
+    .encode_embed = encode_embed,
+    .read_embed = embed_read,
     .decode_begin = reply_begin,
     .decode = reply_decode,
     .decode_finish = reply_finish,

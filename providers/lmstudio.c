@@ -15,6 +15,7 @@
  *          In the user's `extraBody` the member `load` holds what decides how a model is loaded. */
 #include "core/base/limits.h"
 #include "providers/body.h"
+#include "providers/embed.h"
 #include "providers/figure.h"
 #include "providers/reply.h"
 
@@ -80,7 +81,7 @@ static void read_model(struct probe *p, struct json entry)
     m->name = title.len == 0
                   ? m->id
                   : arena_printf(p->arena, STR_FMT " " STR_FMT, STR_ARG(id), STR_ARG(title));
-    m->abilities = is_embedding ? 0 : MODEL_RAW | MODEL_CHAT;
+    m->abilities = is_embedding ? MODEL_EMBEDS : MODEL_RAW | MODEL_CHAT;
     m->n_bytes = figure_count(json_get(entry, STR("size_bytes")));
     m->n_params = figure_params(json_str(json_get(entry, STR("params_string"))));
     m->n_ctx = figure_count(json_get(entry, STR("max_context_length")));
@@ -345,6 +346,12 @@ static void explain(int status, str body, struct error *out)
 static const uint16_t PORTS[] = {1234, 0};
 static const char *const URL_ENDINGS[] = {"/api/v1", "/api/v0", "/v1", NULL};
 
+static enum err encode_embed(const struct embed_order *o, struct http_request *out,
+                             struct error *why)
+{
+    return embed_encode(o, "/v1/embeddings", out, why);
+}
+
 const struct provider_ops provider_lmstudio = {
     .kind = "lmstudio",
     .start_hint = "lms get qwen2.5-coder-1.5b",
@@ -360,6 +367,8 @@ const struct provider_ops provider_lmstudio = {
     .probe_request = probe_request,
     .probe_reply = probe_reply,
     .encode = encode,
+    .encode_embed = encode_embed,
+    .read_embed = embed_read,
     .decode_begin = reply_begin,
     .decode = reply_decode,
     .decode_finish = reply_finish,

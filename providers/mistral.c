@@ -8,6 +8,7 @@
  *          is `random_seed`, for the user's extraBody). codestral.mistral.ai takes a key of its own
  *          and may keep no list: it has one model. */
 #include "providers/body.h"
+#include "providers/embed.h"
 #include "providers/listing.h"
 #include "providers/reply.h"
 
@@ -96,6 +97,12 @@ static enum err encode(const struct generate *g, struct http_request *out, struc
 
 static const char *const URL_ENDINGS[] = {"/v1", NULL};
 
+static enum err encode_embed(const struct embed_order *o, struct http_request *out,
+                             struct error *why)
+{
+    return embed_encode(o, "/v1/embeddings", out, why);
+}
+
 const struct provider_ops provider_mistral = {
     .kind = "mistral",
     .abilities = MODEL_INFILL | MODEL_CHAT,
@@ -106,6 +113,8 @@ const struct provider_ops provider_mistral = {
     .probe_request = probe_request,
     .probe_reply = probe_reply,
     .encode = encode,
+    .encode_embed = encode_embed,
+    .read_embed = embed_read,
     .decode_begin = reply_begin,
     .decode = reply_decode,
     .decode_finish = reply_finish,

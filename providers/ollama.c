@@ -17,6 +17,7 @@
 #include "core/base/json.h"
 #include "core/base/limits.h"
 #include "providers/body.h"
+#include "providers/embed.h"
 #include "providers/figure.h"
 #include "providers/ndjson.h"
 #include "providers/reply.h"
@@ -82,6 +83,8 @@ static unsigned abilities_of(struct json capabilities)
             abilities |= MODEL_RAW | MODEL_INFILL;
         } else if (json_str_eq(word, STR("thinking"))) {
             abilities |= MODEL_THINKS;
+        } else if (json_str_eq(word, STR("embedding"))) {
+            abilities |= MODEL_EMBEDS;
         }
     }
     return abilities;
@@ -399,6 +402,30 @@ static enum err encode_load(const struct load_order *l, struct http_request *out
     return err != ERR_OK ? err : end;
 }
 
+/* A text that is too long is cut. */
+static enum err encode_embed(const struct embed_order *o, struct http_request *out,
+                             struct error *why)
+{
+    static const char *const FIXED_NAMES[] = {"model", "input", "truncate", "options", NULL};
+    struct body b;
+    enum err err = body_begin(&b, out, o->extra_body, why);
+    if (err == ERR_OK) {
+        buf_append(&out->path, STR("/api/embed"));
+        json_key_str(&b.w, STR("model"), o->model);
+        body_input(&b, o);
+        json_key_bool(&b.w, STR("truncate"), true);
+        put_keep(&b, o->keep_s);
+        if (o->n_ctx > 0) {
+            json_key(&b.w, STR("options"));
+            json_begin_object(&b.w);
+            json_key_int(&b.w, STR("num_ctx"), (int64_t)o->n_ctx);
+            json_end_object(&b.w);
+        }
+    }
+    enum err end = body_end(&b, out, FIXED_NAMES, err == ERR_OK ? why : NULL);
+    return err != ERR_OK ? err : end;
+}
+
 /* An order to load with no time to stay. What runs is finished first. */
 static enum err encode_unload(const struct load_order *l, struct http_request *out,
                               struct error *why)
@@ -692,6 +719,8 @@ const struct provider_ops provider_ollama = {
     .probe_request = probe_request,
     .probe_reply = probe_reply,
     .encode = encode,
+    .encode_embed = encode_embed,
+    .read_embed = embed_read,
     .decode_begin = decode_begin,
     .decode = decode,
     .decode_finish = decode_finish,

@@ -7,6 +7,7 @@
  *          Four stop strings at most, since more are an error in vLLM and OpenAI. Members that only
  *          some servers know are left to the user's extraBody. */
 #include "providers/body.h"
+#include "providers/embed.h"
 #include "providers/listing.h"
 #include "providers/reply.h"
 
@@ -66,6 +67,12 @@ static enum err encode(const struct generate *g, struct http_request *out, struc
     return err != ERR_OK ? err : end;
 }
 
+static enum err encode_embed(const struct embed_order *o, struct http_request *out,
+                             struct error *why)
+{
+    return embed_encode(o, "/embeddings", out, why);
+}
+
 const struct provider_ops provider_openai = {
     .kind = "openai",
     .capabilities = PROVIDER_SEVERAL,
@@ -76,6 +83,8 @@ const struct provider_ops provider_openai = {
     .probe_request = probe_request,
     .probe_reply = probe_reply,
     .encode = encode,
+    .encode_embed = encode_embed,
+    .read_embed = embed_read,
     .decode_begin = reply_begin,
     .decode = reply_decode,
     .decode_finish = reply_finish,

@@ -13,6 +13,7 @@
  *          No port is looked at unasked: on 8000 other people's programs are under development. */
 #include "core/base/limits.h"
 #include "providers/body.h"
+#include "providers/embed.h"
 #include "providers/listing.h"
 #include "providers/reply.h"
 #include "providers/vocabulary.h"
@@ -225,6 +226,12 @@ static enum err encode_unload(const struct load_order *l, struct http_request *o
 
 static const char *const URL_ENDINGS[] = {"/v1", NULL};
 
+static enum err encode_embed(const struct embed_order *o, struct http_request *out,
+                             struct error *why)
+{
+    return embed_encode(o, "/v1/embeddings", out, why);
+}
+
 const struct provider_ops provider_vllm = {
     .kind = "vllm",
     .start_hint = "vllm serve Qwen/Qwen2.5-Coder-1.5B",
@@ -239,6 +246,8 @@ const struct provider_ops provider_vllm = {
     .probe_request = probe_request,
     .probe_reply = probe_reply,
     .encode = encode,
+    .encode_embed = encode_embed,
+    .read_embed = embed_read,
     .decode_begin = reply_begin,
     .decode = reply_decode,
     .decode_finish = reply_finish,

@@ -10,8 +10,18 @@
 
 const char *role_name(enum role role)
 {
-    static const char *const names[N_ROLES] = {"inline", "inlineManual", "chat"};
+    static const char *const names[N_ROLES] = {"inline", "inlineManual", "chat", "embed"};
     return names[role];
+}
+
+bool role_is_typing(enum role role)
+{
+    return role == ROLE_INLINE || role == ROLE_INLINE_MANUAL;
+}
+
+bool role_is_wanted(enum role role, const struct settings *s)
+{
+    return role != ROLE_EMBED || s->n_models_embed > 0;
 }
 
 static bool is_embedded(const struct endpoint *ep)
@@ -23,7 +33,7 @@ static void take(struct route *r, const struct endpoint *ep, const struct model_
 {
     r->endpoint = ep->id;
     r->is_remote = ep->tier != TIER_LOOPBACK || (m != NULL && m->is_remote);
-    r->fills_by_chat = m != NULL && r->role != ROLE_CHAT && !r->can_fill(m);
+    r->fills_by_chat = m != NULL && role_is_typing(r->role) && !r->can_fill(m);
     str model = m != NULL ? m->id : STR("");
     (void)snprintf(r->name, sizeof(r->name), STR_FMT "%s" STR_FMT, STR_ARG(ep->name),
                    model.len > 0 ? "/" : "", STR_ARG(model));
@@ -54,9 +64,19 @@ static int readiness(const struct model_info *m)
     return m->is_loaded ? 3 : m->is_loading ? 2 : m->load_error == NULL ? 1 : 0;
 }
 
-static bool serves(const struct route *r, const struct model_info *m)
+static bool serves(const struct route *r, const struct endpoint *ep, const struct model_info *m)
 {
-    return r->role == ROLE_CHAT ? (m->abilities & MODEL_CHAT) != 0 : r->can_fill(m);
+    switch (r->role) {
+    case ROLE_CHAT:
+        return (m->abilities & MODEL_CHAT) != 0;
+    case ROLE_EMBED:
+        return ep->ops->encode_embed != NULL;
+    case ROLE_INLINE:
+    case ROLE_INLINE_MANUAL:
+    case N_ROLES:
+        break;
+    }
+    return r->can_fill(m);
 }
 
 /* Whether a model that only follows instructions may be told to fill holes: `name` has to be its
@@ -66,7 +86,7 @@ static bool serves_by_chat(const struct route *r, const struct endpoint *ep,
 {
     bool is_near = ep->tier == TIER_LOOPBACK && !m->is_remote;
     bool is_named = name.len > 0 && (str_eq(m->id, name) || str_eq(m->name, name));
-    return r->role != ROLE_CHAT && (m->abilities & MODEL_CHAT) != 0 && is_named &&
+    return role_is_typing(r->role) && (m->abilities & MODEL_CHAT) != 0 && is_named &&
            (is_near || r->is_own_list);
 }
 
@@ -108,7 +128,7 @@ static const struct model_info *best_model(const struct route *r, const struct e
     for (size_t i = 0; i < ep->n_models; i++) {
         const struct model_info *m = &ep->models[i];
         bool is_near = !m->is_remote || ep->tier != TIER_LOOPBACK;
-        if (!is_near || !serves(r, m)) {
+        if (!is_near || !serves(r, ep, m)) {
             continue;
         }
         bool is_better = best == NULL || (r->role == ROLE_CHAT ? is_better_at_chat(m, best)
@@ -171,6 +191,9 @@ static void say_unfit(struct route *r, const struct endpoint *ep, const char *hi
         say(r,
             STR_FMT ": none of its models follows instructions; name one that does in models.chat",
             STR_ARG(ep->name));
+    } else if (r->role == ROLE_EMBED) {
+        say(r, STR_FMT ": servers of kind %s make no vectors of texts", STR_ARG(ep->name),
+            ep->ops->kind);
     } else {
         say(r, STR_FMT ": its model can't fill in the middle; one that can: %s", STR_ARG(ep->name),
             hint);
@@ -252,7 +275,7 @@ static bool try_endpoint(struct route *r, const struct endpoint *ep, str model)
         say(r, STR_FMT " has no models yet; get one: %s", STR_ARG(ep->name), hint);
         return false;
     }
-    if (m == NULL || !(serves(r, m) || serves_by_chat(r, ep, m, model))) {
+    if (m == NULL || !(serves(r, ep, m) || serves_by_chat(r, ep, m, model))) {
         say_unfit(r, ep, hint);
         return false;
     }
@@ -340,6 +363,8 @@ static struct preference preference_of(const struct settings *s, enum role role)
         return typing;
     case ROLE_CHAT:
         return (struct preference){s->models_chat, s->n_models_chat, s->models_chat_is_foreign};
+    case ROLE_EMBED:
+        return (struct preference){s->models_embed, s->n_models_embed, s->models_embed_is_foreign};
     case ROLE_INLINE:
     case N_ROLES:
         break;
@@ -364,7 +389,9 @@ static bool try_list(struct route *r, const struct upstream *u, const struct pre
 
 static void say_nothing_there(struct route *r, const struct upstream *u, bool names_engine)
 {
-    if (!names_engine && r->role != ROLE_CHAT) {
+    if (r->role == ROLE_EMBED && upstream_is_settled(u)) {
+        say(r, "models.embed names none that is there");
+    } else if (!names_engine && role_is_typing(r->role)) {
         say(r, "the built-in predictor serves, as configured");
     } else if (!names_engine) {
         say(r, "models.chat names the built-in predictor alone, which only completes");
@@ -398,11 +425,11 @@ struct route route_find(const struct upstream *u, const struct settings *s,
     bool names_engine = true;
     if (list.n > 0) {
         names_engine = try_list(&r, u, &list);
-    } else {
+    } else if (role != ROLE_EMBED) { /* for vectors nobody is asked unnamed */
         try_nearest(&r, u);
         r.needs_load = r.needs_load && r.state != ROUTE_READY; /* what is there is good enough */
     }
-    r.allows_embedded = r.allows_embedded && role != ROLE_CHAT;
+    r.allows_embedded = r.allows_embedded && role_is_typing(role);
     r.wants_embedded = r.allows_embedded && !names_engine;
     if (r.state == ROUTE_NONE && role != ROLE_INLINE && r.failing != NULL) {
         r.message[0] = '\0';

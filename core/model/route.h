@@ -17,9 +17,13 @@
  * graphics card take longer than people wait. */
 #define ROUTE_CHAT_MAX_BYTES (10ull * 1000 * 1000 * 1000)
 
-enum role { ROLE_INLINE, ROLE_INLINE_MANUAL, ROLE_CHAT, N_ROLES };
-/* "inline", "inlineManual", "chat": as in the settings' models. */
+enum role { ROLE_INLINE, ROLE_INLINE_MANUAL, ROLE_CHAT, ROLE_EMBED, N_ROLES };
+/* "inline", "inlineManual", "chat", "embed": as in the settings' models. */
 const char *role_name(enum role role);
+/* Whether what serves it fills in the middle. */
+bool role_is_typing(enum role role);
+/* Whether the role is wanted: vectors only where the settings name a model for them. */
+bool role_is_wanted(enum role role, const struct settings *s);
 
 enum route_state {
     ROUTE_READY,   /* `endpoint` and what follows are set */

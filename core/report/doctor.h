@@ -154,6 +154,14 @@ void doctor_check_trial(struct doctor *d, const struct upstream *u, const struct
 void doctor_check_chat(struct doctor *d, const struct route *r, const struct doctor_trial *t,
                        str expected);
 
+struct doctor_vectors { /* of two texts of one meaning, and a third */
+    size_t n_dims;
+    double alike, other; /* cosines: of the two, of the first with the third */
+    uint64_t took_ms;
+    const struct error *error; /* NULL: they came */
+};
+void doctor_check_vectors(struct doctor *d, const struct route *r, const struct doctor_vectors *v);
+
 struct doctor_context {     /* how a model was loaded, before and after the trial */
     str endpoint, model;    /* names, for people */
     uint64_t wanted;        /* modelOptions.numCtx, 0: as the server has it */

@@ -88,6 +88,8 @@ static const char *id_of(const struct route *r)
         return "role.inlineManual";
     case ROLE_CHAT:
         return "role.chat";
+    case ROLE_EMBED:
+        return "role.embed";
     case N_ROLES:
         break;
     }
@@ -108,6 +110,8 @@ static struct names names_of(const struct settings *s, enum role role)
         return (struct names){s->models_inline_manual, s->n_models_inline_manual};
     case ROLE_CHAT:
         return (struct names){s->models_chat, s->n_models_chat};
+    case ROLE_EMBED:
+        return (struct names){s->models_embed, s->n_models_embed};
     case N_ROLES:
         break;
     }
@@ -205,8 +209,7 @@ static const struct endpoint *find_unfit(const struct upstream *u, const struct 
         const struct endpoint *e = upstream_endpoint(u, i);
         bool is_fit = !is_meant(names, e);
         for (size_t m = 0; m < e->n_models; m++) {
-            is_fit = is_fit || (r->role == ROLE_CHAT ? (e->models[m].abilities & MODEL_CHAT) != 0
-                                                     : r->can_fill(&e->models[m]));
+            is_fit = is_fit || !role_is_typing(r->role) || r->can_fill(&e->models[m]);
         }
         bool is_own = (e->ops->capabilities & PROVIDER_IN_PROCESS) != 0;
         if (!is_own && e->state == ENDPOINT_READY && e->n_models > 0 && !is_fit) {
@@ -233,7 +236,7 @@ static void find_nobody(struct doctor *d, const struct upstream *u, const struct
 {
     const struct endpoint *unfit = find_unfit(u, r, names);
     str subject = str_from(role_name(r->role));
-    if (unfit != NULL && r->role != ROLE_CHAT) {
+    if (unfit != NULL) {
         doctor_find(
             d, "model.cannot_fill", doctor_failing(r), subject,
             "nobody serves it: the model of " STR_FMT " (" STR_FMT "%s) can't fill in the middle",
@@ -270,7 +273,7 @@ void doctor_check_role(struct doctor *d, const struct upstream *u, const struct 
     } else if (r->state == ROUTE_LOADING) {
         doctor_find(d, id_of(r), FINDING_OK, subject, "%s is to serve it%s, and isn't loaded",
                     r->name, r->fills_by_chat ? " by chat" : "");
-    } else if (names_predictor_alone(names) && r->role != ROLE_CHAT) {
+    } else if (names_predictor_alone(names) && role_is_typing(r->role)) {
         doctor_find(d, id_of(r), FINDING_OK, subject,
                     "the built-in predictor serves it, as configured");
     } else {
@@ -297,7 +300,7 @@ void doctor_check_context(struct doctor *d, const struct upstream *u, const stru
     const struct endpoint *e = doctor_endpoint_of(u, r);
     const struct model_info *m = doctor_model_of(u, r);
     const struct model_options *o = settings_model_options(s, str_from(r->name));
-    if (m == NULL || r->role == ROLE_CHAT) {
+    if (m == NULL || !role_is_typing(r->role)) {
         return;
     }
     bool is_chosen_at_load = e->ops->encode_load != NULL && !e->is_static;

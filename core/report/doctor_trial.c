@@ -117,7 +117,8 @@ static void find_error(struct doctor *d, const struct upstream *u, const struct 
                     e != NULL && e->ops->context_hint != NULL
                         ? e->ops->context_hint
                         : "start its server with a larger context");
-    } else if (error->code == ERR_REJECTED && error->cause == CAUSE_NONE && r->role != ROLE_CHAT) {
+    } else if (error->code == ERR_REJECTED && error->cause == CAUSE_NONE &&
+               role_is_typing(r->role)) {
         doctor_find(d, "model.cannot_fill", doctor_failing(r), subject,
                     "can't fill in the middle: %s", error->msg);
         doctor_advise(d, e, 0, "get one that can");
@@ -243,5 +244,28 @@ void doctor_check_chat(struct doctor *d, const struct route *r, const struct doc
                     STR_ARG(t->why));
         doctor_next(d, "name another model in models.chat");
         doctor_command(d, "crucible-ls models");
+    }
+}
+
+void doctor_check_vectors(struct doctor *d, const struct route *r, const struct doctor_vectors *v)
+{
+    str subject = str_from(r->name);
+    if (v->error != NULL) {
+        doctor_find(d, "trial.embed", FINDING_WARN, subject, "vectors: %s",
+                    v->error->code == ERR_REJECTED ? "its server makes none with this model"
+                                                   : v->error->msg);
+        doctor_next(d, "name a model that makes vectors in models.embed (a llama-server has to be "
+                       "started with --embeddings)");
+    } else if (v->alike <= v->other) {
+        doctor_find(d, "trial.embed", FINDING_WARN, subject,
+                    "vectors: %zu numbers each, but texts of one meaning are no nearer to each "
+                    "other (%.2f) than to another one (%.2f)",
+                    v->n_dims, v->alike, v->other);
+        doctor_next(d, "name a model that is made for vectors in models.embed");
+    } else {
+        doctor_find(d, "trial.embed", FINDING_OK, subject,
+                    "vectors: %zu numbers for each of three texts in %llu ms; what means the same "
+                    "is near (%.2f, another one %.2f)",
+                    v->n_dims, (unsigned long long)v->took_ms, v->alike, v->other);
     }
 }

@@ -79,6 +79,7 @@ void inventory_abilities(const struct model_info *m, struct buf *out)
     } words[] = {{fills, "fills"},
                  {chats, "chat"},
                  {is_raw, "raw"},
+                 {(m->abilities & MODEL_EMBEDS) != 0, "embeds"},
                  {!fills && (chats || is_raw), "can't fill"}};
     bool has_any = false;
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
@@ -117,6 +118,7 @@ static void write_model(const struct model_info *m, struct json_writer *w)
     json_key_bool(w, STR("fillsMiddle"), leg_can_fill(m));
     json_key_bool(w, STR("chat"), (m->abilities & MODEL_CHAT) != 0);
     json_key_bool(w, STR("raw"), (m->abilities & MODEL_RAW) != 0);
+    json_key_bool(w, STR("embeds"), (m->abilities & MODEL_EMBEDS) != 0);
     json_key_bool(w, STR("thinks"), (m->abilities & MODEL_THINKS) != 0);
     json_key_bool(w, STR("remote"), m->is_remote);
     if (m->load_error != NULL) {
@@ -204,7 +206,9 @@ void inventory_write(const struct upstream *u, const struct settings *s, struct 
     json_key(w, STR("roles"));
     json_begin_array(w);
     for (int role = 0; role < N_ROLES; role++) {
-        write_role(u, s, (enum role)role, w);
+        if (role_is_wanted((enum role)role, s)) {
+            write_role(u, s, (enum role)role, w);
+        }
     }
     json_end_array(w);
 }

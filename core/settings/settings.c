@@ -493,6 +493,8 @@ static void note_origin(struct settings *out, const void *list, enum settings_so
         out->models_inline_manual_is_foreign = source != SETTINGS_USER_FILE;
     } else if (list == (const void *)&out->models_chat) {
         out->models_chat_is_foreign = source != SETTINGS_USER_FILE;
+    } else if (list == (const void *)&out->models_embed) {
+        out->models_embed_is_foreign = source != SETTINGS_USER_FILE;
     }
 }
 

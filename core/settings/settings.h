@@ -82,6 +82,9 @@ struct settings {
     size_t n_models_inline_manual;
     /* Whether the list comes from elsewhere than the user's file. */
     bool models_inline_is_foreign, models_inline_manual_is_foreign, models_chat_is_foreign;
+    bool models_embed_is_foreign;
+    const str *models_embed;
+    size_t n_models_embed;
     const str *models_chat;
     size_t n_models_chat;
     const struct model_options *model_options;

@@ -34,8 +34,8 @@ const struct setting settings_table[] = {
      .help = "the same when asked explicitly; empty: as models.inline"},
     {"models.chat", SETTING_LIST, EDITOR, .fallback = "[]", LIST(models_chat),
      .help = "the same for actions and explanations"},
-    {"models.embed", SETTING_LIST, EDITOR, .fallback = "[]",
-     .help = "the same for embeddings"},
+    {"models.embed", SETTING_LIST, EDITOR, .fallback = "[]", LIST(models_embed),
+     .help = "models that make vectors of texts; empty: none is asked for any"},
     {"modelOptions", SETTING_MODEL_OPTIONS, EDITOR, .fallback = "{}", LIST(model_options),
      .help = "by \"endpoint/model\" pattern: numCtx, temperature, stop, fim, system"},
 

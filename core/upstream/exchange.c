@@ -72,6 +72,8 @@ struct exchange {
     uint64_t transfer;                             /* of http; 0: none */
     struct decoder decoder;
     bool is_decoding; /* decode_finish is due */
+    size_t n_embeds;  /* texts whose vectors are asked for; 0: a text is */
+    struct buf whole; /* what has come of them */
     bool has_end;
     struct generate_end end;
     bool has_failed;
@@ -87,6 +89,9 @@ struct exchange {
     uint64_t piece_us;             /* when text came last; 0: none yet */
     UT_hash_handle hh; /* in upstream->exchanges, by id, until it is told or cancelled */
 };
+
+/* An end of which no server has said anything. */
+static const struct generate_end untold = {FINISH_STOP, -1, -1, -1, -1, -1};
 
 static void start_transfer(struct exchange *x, struct entry *en, const struct exchange_spec *spec);
 static void send_request(struct exchange *x, struct entry *en);
@@ -232,6 +237,15 @@ static void on_decoded_error(const struct error *error, void *user)
     x->has_failed = true;
 }
 
+static size_t n_bytes_of(const struct exchange_spec *spec)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < spec->n_embeds; i++) {
+        n += spec->embeds[i].len;
+    }
+    return n;
+}
+
 /* What the guard has to know of it, and the deadlines that are left to be learned. */
 static void plan_call(struct exchange *x, struct entry *en, const struct exchange_spec *spec,
                       const struct model_info *model)
@@ -248,11 +262,12 @@ static void plan_call(struct exchange *x, struct entry *en, const struct exchang
         guard_describe(en->guard, x->guarded, model->n_params, model->n_bytes);
     }
     x->call.is_explicit = is_asked;
-    x->call.about = (struct deadline_call){
-        .kind = g->shape == GENERATE_CHAT ? DEADLINE_CHAT : DEADLINE_INLINE,
-        .n_prompt_bytes = g->prefix.len + g->suffix.len + g->prompt.len + g->system.len,
-        .max_tokens = g->max_tokens,
-        .is_cold = is_cold};
+    x->call.about =
+        (struct deadline_call){.kind = g->shape == GENERATE_CHAT ? DEADLINE_CHAT : DEADLINE_INLINE,
+                               .n_prompt_bytes = g->prefix.len + g->suffix.len + g->prompt.len +
+                                                 g->system.len + n_bytes_of(spec),
+                               .max_tokens = g->max_tokens,
+                               .is_cold = is_cold};
     struct deadline_spans spans = guard_spans(en->guard, x->guarded, &x->call.about);
     if (spec->first_token_us == EXCHANGE_AUTO) {
         x->first_token_us = x->started_us + spans.first_us;
@@ -277,6 +292,32 @@ static bool is_known_to_fail(struct exchange *x, struct entry *en)
            guard_wait_us(en->guard, now_us) == 0 &&
            !guard_would_admit(en->guard, x->guarded, now_us) &&
            guard_admit(en->guard, x->guarded, &x->call, now_us, latest_us(x), &x->error) != ERR_OK;
+}
+
+/* For vectors, of the model that `g` names. */
+static bool encode_embed(struct exchange *x, struct entry *en, const struct exchange_spec *spec,
+                         const struct generate *g)
+{
+    struct embed_order order = {.model = g->loaded_as.len > 0 ? g->loaded_as : g->model,
+                                .texts = spec->embeds,
+                                .n_texts = spec->n_embeds,
+                                .keep_s = g->keep_s,
+                                .n_ctx = g->n_ctx,
+                                .extra_body = g->extra_body,
+                                .dialect = g->dialect};
+    ASSERT(spec->n_embeds > 0 && spec->n_embeds <= EMBED_TEXTS_MAX);
+    x->n_embeds = spec->n_embeds;
+    buf_init(&x->whole, HTTP_MAX_BODY_BYTES);
+    http_request_init(&x->request);
+    if (!en->e.ops->encode_embed) {
+        error_set(&x->error, ERR_REJECTED, "servers of kind %s make no vectors of texts",
+                  en->e.ops->kind);
+        return false;
+    }
+    bool is_made = en->e.ops->encode_embed(&order, &x->request, &x->error) == ERR_OK;
+    x->request.is_post = true;
+    entry_set_path(en, &x->request.path);
+    return is_made;
 }
 
 static bool encode(struct exchange *x, struct entry *en, const struct generate *g,
@@ -324,7 +365,9 @@ static void start_transfer(struct exchange *x, struct entry *en, const struct ex
         fail_soon(x);
         return;
     }
-    if (!encode_both(x, en, &generate)) {
+    bool is_made =
+        spec->embeds ? encode_embed(x, en, spec, &generate) : encode_both(x, en, &generate);
+    if (!is_made) {
         fail_soon(x);
         return;
     }
@@ -441,12 +484,8 @@ static void predict(struct exchange *x)
     struct prediction prediction =
         predictor_suggest(x->upstream->options.predictor, &x->place, &x->arena);
     double took_ms = (double)(clock_now_us() - from_us) / 1000;
-    struct generate_end end = {.reason = FINISH_STOP,
-                               .n_prompt_tokens = -1,
-                               .n_cached_tokens = -1,
-                               .n_tokens = -1,
-                               .prompt_ms = -1,
-                               .generate_ms = took_ms};
+    struct generate_end end = untold;
+    end.generate_ms = took_ms;
     if (prediction.text.len > 0) {
         x->sink.on_text(x->id, prediction.text, x->sink.user);
     }
@@ -458,15 +497,6 @@ static void predict(struct exchange *x)
 }
 
 /* -- what http tells -- */
-
-/* JSON in one piece, lines of it, or events; said nothing: the codec will see. */
-static bool is_model_type(str content_type)
-{
-    str type = str_trim(str_sub(content_type, 0, str_find_char(content_type, ';', 0)));
-    return type.len == 0 || str_eq_nocase(type, STR("text/event-stream")) ||
-           (str_contains_nocase(type, STR("application/")) &&
-            str_contains_nocase(type, STR("json")));
-}
 
 static void on_status(int status, str content_type, void *user)
 {
@@ -480,7 +510,7 @@ static void on_status(int status, str content_type, void *user)
         set_state(x, EXCHANGE_REFUSED);
         return;
     }
-    if (!is_model_type(content_type)) {
+    if (!provider_is_answer(content_type)) {
         error_set(&x->error, ERR_PROTOCOL, "not a model server (got %s)", LOG_SAFE(content_type));
         x->error.cause = CAUSE_WEB_PAGE;
         x->has_failed = true;
@@ -491,8 +521,10 @@ static void on_status(int status, str content_type, void *user)
         return;
     }
     set_state(x, EXCHANGE_STREAMING);
-    x->is_decoding = true;
-    x->decoder.ops->decode_begin(&x->decoder);
+    if (x->n_embeds == 0) {
+        x->is_decoding = true;
+        x->decoder.ops->decode_begin(&x->decoder);
+    }
 }
 
 static void on_bytes(str bytes, void *user)
@@ -504,7 +536,10 @@ static void on_bytes(str bytes, void *user)
         buf_append(&x->error_body, str_sub(bytes, 0, n_room));
         return;
     }
-    if (x->state != EXCHANGE_STREAMING) {
+    if (x->n_embeds > 0 && take_piece(x)) {
+        buf_append(&x->whole, bytes);
+    }
+    if (x->state != EXCHANGE_STREAMING || x->n_embeds > 0) {
         return;
     }
     hold(x);
@@ -532,6 +567,20 @@ static void explain_status(struct exchange *x)
     x->error.detail = x->status;
 }
 
+/* The whole answer is there. */
+static void take_vectors(struct exchange *x)
+{
+    struct embedding v;
+    if (x->decoder.ops->read_embed(buf_str(&x->whole), x->n_embeds, &v, &x->error) != ERR_OK) {
+        x->has_failed = true;
+        return;
+    }
+    x->has_end = true;
+    x->end = untold;
+    x->sink.on_vectors(x->id, &v, x->sink.user);
+    embedding_release(&v);
+}
+
 static void on_done(const struct error *error, void *user)
 {
     struct exchange *x = user;
@@ -546,6 +595,8 @@ static void on_done(const struct error *error, void *user)
     } else if (error) {
         x->error = *error;
         x->has_failed = true;
+    } else if (x->n_embeds > 0) {
+        take_vectors(x);
     } else if (x->is_decoding) {
         x->is_decoding = false;
         x->decoder.ops->decode_finish(&x->decoder, false);
@@ -616,6 +667,7 @@ static void begin_anew(struct exchange *x, uint64_t at_us)
     x->has_failed = x->has_end = false;
     x->status = 0;
     buf_clear(&x->error_body);
+    buf_clear(&x->whole);
     wait_until(x, at_us);
 }
 
@@ -728,6 +780,7 @@ static void let_go(struct exchange *x)
     http_request_release(&x->request);
     http_request_release(&x->plain);
     buf_release(&x->error_body);
+    buf_release(&x->whole);
     arena_release(&x->arena);
     xfree(x);
 }

@@ -4,6 +4,8 @@
  *          byte escaped and what a codec and the user's own members add. */
 #include "core/upstream/provider.h"
 
+#include <math.h>
+
 #include "core/base/limits.h"
 
 #define PATH_MAX_BYTES (4u * KIB)
@@ -34,4 +36,31 @@ const struct provider_ops *provider_find(const struct provider_ops *const *table
         }
     }
     return NULL;
+}
+
+void embedding_release(struct embedding *v)
+{
+    xfree(v->values);
+    *v = (struct embedding){0};
+}
+
+double embedding_cosine(const struct embedding *v, size_t a, size_t b)
+{
+    double dot = 0, of_a = 0, of_b = 0;
+    ASSERT(a < v->n_texts && b < v->n_texts);
+    for (size_t i = 0; i < v->n_dims; i++) {
+        double x = (double)v->values[a * v->n_dims + i], y = (double)v->values[b * v->n_dims + i];
+        dot += x * y;
+        of_a += x * x;
+        of_b += y * y;
+    }
+    return of_a > 0 && of_b > 0 ? dot / sqrt(of_a * of_b) : 0;
+}
+
+bool provider_is_answer(str content_type)
+{
+    str type = str_trim(str_sub(content_type, 0, str_find_char(content_type, ';', 0)));
+    return type.len == 0 || str_eq_nocase(type, STR("text/event-stream")) ||
+           (str_contains_nocase(type, STR("application/")) &&
+            str_contains_nocase(type, STR("json")));
 }

@@ -49,6 +49,28 @@ struct generate {
     unsigned dialect;   /* struct probe's */
 };
 
+/* Texts to be made vectors of: of several in one request. Borrowed for the call. */
+struct embed_order {
+    str model;
+    const str *texts; /* EMBED_TEXTS_MAX at most, at least one */
+    size_t n_texts;
+    uint64_t keep_s; /* as in struct generate, like the others */
+    unsigned n_ctx;
+    str extra_body;
+    unsigned dialect;
+};
+#define EMBED_TEXTS_MAX 64u
+#define EMBED_DIMS_MAX  16384u
+/* What came of it: n_texts rows of n_dims finite numbers, in the order's order. */
+struct embedding {
+    float *values; /* owned */
+    size_t n_texts, n_dims;
+};
+void embedding_release(struct embedding *v);
+/* How alike two rows are, from -1 to 1: the cosine of the angle between them; 0 where one is all
+ * zeros. */
+double embedding_cosine(const struct embedding *v, size_t a, size_t b);
+
 /* Loading a model without asking it anything, or unloading it. Borrowed for the call. */
 struct load_order {
     str model;
@@ -113,7 +135,8 @@ enum model_ability {
     MODEL_INFILL = 1, /* GENERATE_INFILL works */
     MODEL_RAW = 2,    /* GENERATE_RAW works */
     MODEL_CHAT = 4,   /* GENERATE_CHAT works */
-    MODEL_THINKS = 8  /* thinks aloud before it answers, unless it is told not to */
+    MODEL_THINKS = 8, /* thinks aloud before it answers, unless it is told not to */
+    MODEL_EMBEDS = 16 /* is made for vectors: told by some servers. Others may be as good */
 };
 struct model_info {
     str id;             /* what requests call it */
@@ -204,6 +227,12 @@ struct provider_ops {
     /* Explains a response whose status isn't 200. `body` is at most HTTP_MAX_ERROR_BYTES of it. */
     void (*explain)(int status, str body, struct error *out);
 
+    /* Vectors of texts, answered in one piece; both NULL where the dialect has none. read_embed
+     * gives ERR_PROTOCOL for an answer that isn't what was ordered. */
+    enum err (*encode_embed)(const struct embed_order *o, struct http_request *out,
+                             struct error *why);
+    enum err (*read_embed)(str body, size_t n_texts, struct embedding *out, struct error *why);
+
     /* Of servers that load a model when it is asked for and unload it later; all of these are
      * NULL where what is listed is loaded. */
     enum err (*encode_load)(const struct load_order *l, struct http_request *out,
@@ -222,6 +251,10 @@ struct provider_ops {
 
 /* NULL-terminated; defined in providers/table.c and handed to the upstream by lsp/main.c. */
 extern const struct provider_ops *const provider_table[];
+
+/* Whether a model server may answer with this type of content: JSON in one piece, lines of it, or
+ * events. Where nothing is said the codec will see. */
+bool provider_is_answer(str content_type);
 
 /* The dialect that `kind` names and that can be configured, or NULL. */
 const struct provider_ops *provider_find(const struct provider_ops *const *table, str kind);

@@ -143,6 +143,10 @@ struct exchange_spec { /* borrowed for the call */
     enum exchange_kind kind;
     struct generate generate;
     const struct prediction_place *place; /* for the in-process endpoint */
+    /* Vectors instead of a text: `generate` says the model alone, and the sink needs on_vectors.
+     * ERR_REJECTED where the dialect has none. */
+    const str *embeds; /* EMBED_TEXTS_MAX at most; NULL: a text */
+    size_t n_embeds;
     uint64_t first_token_us; /* deadline for the first byte of text, absolute; CLOCK_NEVER for none.
                               * Where it is EXCHANGE_AUTO, pauses within the text have one, too. */
     uint64_t total_us;       /* deadline for the whole, of all attempts together */
@@ -157,6 +161,8 @@ struct exchange_sink {
      * taking that ends none but the first. */
     void (*on_other)(uint64_t exchange, unsigned idx, str utf8, void *user);
     void (*on_text_end)(uint64_t exchange, unsigned idx, enum finish_reason reason, void *user);
+    /* Before on_done, in place of any text. Borrowed for the call. */
+    void (*on_vectors)(uint64_t exchange, const struct embedding *v, void *user);
 };
 /* How many texts to one prompt, `n_wanted` at most, an exchange may ask of the endpoint; 1 where it
  * writes one at a time, as far as anybody knows. */

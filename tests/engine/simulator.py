@@ -16,6 +16,7 @@ The script's words, all optional; a list of scripts is used one for each generat
   text, pieces          say this instead of the truth (pieces: cut exactly so)
   texts                 where n texts are asked for: each in turn, interleaved; without it all are the same
   ignores_n             answer with one text, however many are asked for
+  vectors               give these as the vectors of texts, with their places (index) where they have any
   status, body, content_type, headers
                         answer with this status; or with 200 and another body or type
   loading               so many requests are answered 503 "Loading model" (also probes)
@@ -55,6 +56,7 @@ FIM_MARKS = [("<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>"),
 GENERATIONS = ("/infill", "/completion", "/completions", "/v1/completions", "/v1/chat/completions",
                "/api/generate", "/api/chat", "/v1/fim/completions", "/beta/completions", "/chat/completions",
                "/v1/messages")
+EMBEDDINGS = ("/v1/embeddings", "/api/embed")
 CHATS = ("/v1/chat/completions", "/chat/completions", "/api/chat", "/v1/messages")
 LOAD_OPTIONS = ("num_ctx", "num_batch", "num_gpu", "main_gpu", "use_mmap", "num_thread", "draft_num_predict")
 CREATED = "2026-11-23T02:19:34.289116347Z"
@@ -421,7 +423,7 @@ class Server:
             entry["body"] = raw.decode("utf-8", "replace")
         self.log.append(entry)
         entry["is_load"] = (self.own.is_load if self.own else is_load)(path, entry["body"])
-        script = self.next_script(path in GENERATIONS and not entry["is_load"])
+        script = self.next_script((path in GENERATIONS or path in EMBEDDINGS) and not entry["is_load"])
         try:
             await self.dispatch(Response(connection, script, entry), method, path, entry)
             entry["outcome"] = "done"
@@ -443,6 +445,8 @@ class Server:
             return await self.send_json(response, 503, LOADING)
         if "status" in script or "body" in script:
             return await self.send_scripted(response)
+        if path in EMBEDDINGS:
+            return await self.embed(response, path, body)
         if self.own:
             return await self.serve_own(response, method, path, entry)
         if self.key and path != "/health" and entry["headers"].get("authorization") != f"Bearer {self.key}":
@@ -538,6 +542,22 @@ class Server:
         if body.get("with_pieces"):
             return [{"id": id, "piece": piece} for id, piece in tokens]
         return [id for id, _ in tokens]
+
+    # -- vectors --
+    async def embed(self, response, path, body):
+        """Of what a text is about: sums, windows, or neither."""
+        if not (isinstance(body, dict) and isinstance(body.get("input"), list) and body.get("model")):
+            return await self.send_error(response, 400, "input and model are required", "invalid_request_error")
+        about = ("sum", "add"), ("window", "mouse")
+        vectors = response.script.get("vectors") or [
+            [1.0 if any(word in text.lower() for word in words) else 0.1 for words in about] for text in body["input"]]
+        if path == "/api/embed":
+            return await self.send_json(response, 200, {"model": body["model"], "embeddings": vectors,
+                                                        "prompt_eval_count": 3})
+        data = [v if isinstance(v, dict) else {"object": "embedding", "index": i, "embedding": v}
+                for i, v in enumerate(vectors)]
+        return await self.send_json(response, 200, {"object": "list", "data": data, "model": body["model"],
+                                                    "usage": {"prompt_tokens": 3, "total_tokens": 3}})
 
     # -- generations --
     async def generate(self, response, path, body):

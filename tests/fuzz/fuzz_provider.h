@@ -96,6 +96,19 @@ static inline void check_loads(const struct provider_ops *ops, int status, str b
     }
 }
 
+/* Vectors: all of them or none. */
+static inline void check_vectors(const struct provider_ops *ops, str body, size_t n_texts)
+{
+    struct embedding v;
+    struct error why = {0};
+    if (ops->read_embed && ops->read_embed(body, n_texts, &v, &why) == ERR_OK) {
+        ASSERT(v.n_texts == n_texts && v.n_dims > 0 && v.n_dims <= EMBED_DIMS_MAX);
+        double alike = embedding_cosine(&v, 0, n_texts - 1);
+        ASSERT(alike > -1.001 && alike < 1.001);
+        embedding_release(&v);
+    }
+}
+
 /* The first byte picks the cutting and the status of the answer to a probe. */
 static inline void check_provider(const struct provider_ops *ops, const uint8_t *data, size_t size)
 {
@@ -135,6 +148,7 @@ static inline void check_provider(const struct provider_ops *ops, const uint8_t 
         ASSERT(utf8_is_valid(p.models[i].id));
     }
     check_loads(ops, status, body, &p);
+    check_vectors(ops, body, 1 + data[0] % 3);
     arena_release(&arena);
 }
 

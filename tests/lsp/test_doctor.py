@@ -87,6 +87,57 @@ def test_text_fits_the_terminal(config, env, home, good):
     assert code == 0 and "\x1b" not in out and "ok    sim: llamacpp at" in out
 
 
+# -- vectors of texts --
+
+def embedding(good, kind="llamacpp", model="tinycode"):
+    url = good.url + ("/v1" if kind == "openai" else "")
+    return {**endpoint(url, kind), "models": {"inline": ["embedded"], "chat": ["embedded"], "embed": [f"sim/{model}"]}}
+
+
+@pytest.mark.parametrize("kind", ["llamacpp", "openai", "vllm"])
+def test_model_for_vectors_is_tried_for_real(examine, good, kind):
+    _, found = examine(embedding(good, kind))
+    assert found["role.embed"]["status"] == "ok" and "sim/tinycode" in found["role.embed"]["finding"]
+    assert found["trial.embed"]["status"] == "ok" and "2 numbers" in found["trial.embed"]["finding"], found
+    asked = [e for e in good.log if e["path"] == "/v1/embeddings"]
+    assert len(asked) == 1 and len(asked[0]["body"]["input"]) == 3, "three texts in one request"
+
+
+def test_ollamas_model_for_vectors_is_tried_for_real(examine, ollama):
+    _, found = examine(embedding(ollama, "ollama", ollama.shelf.models[0]["name"]))
+    assert found["trial.embed"]["status"] == "ok", found
+    assert [e["path"] for e in ollama.log].count("/api/embed") == 1
+
+
+@pytest.mark.parametrize("script, says", [
+    ({"status": 501, "body": {"error": {"code": 501, "message": "This server does not support embeddings",
+                                        "type": "not_supported_error"}}}, "makes none with this model"),
+    ({"status": 404, "body": {"error": {"message": "model not found"}}}, "no such model"),
+    ({"status": 500}, "failed"),
+    ({"vectors": [[1, 2], [3, 4]]}, "more or fewer"),
+    ({"vectors": [[1, 2], [3], [4, 5]]}, "of one length"),
+    ({"vectors": [[1, "2"], [3, 4], [4, 5]]}, "rows of numbers"),
+    ({"vectors": [[1, 2], [-1, -2], [1, 2.1]]}, "no nearer to each other"),
+    ({"vectors": [[0, 0], [0, 0], [0, 0]]}, "no nearer to each other"),
+    ({"body": "<html>"}, "not a model server|web page|broken JSON"),
+    ({"cut_at": 20}, "closed|broke off|ended"),
+])
+def test_model_that_makes_no_vectors_is_told(examine, good, script, says):
+    good.script(**script)
+    code, found = examine(embedding(good))
+    assert code == 0, "typing goes on without"
+    assert found["trial.embed"]["status"] == "warn" and re.search(says, found["trial.embed"]["finding"]), found
+    assert "models.embed" in found["trial.embed"]["next"]
+
+
+def test_no_vectors_unless_they_are_asked_for(examine, good):
+    _, found = examine(endpoint(good.url))
+    assert not {"role.embed", "trial.embed"} & found.keys()
+    assert not [e for e in good.log if "embed" in e["path"]]
+    _, found = examine({**endpoint(good.url), "models": {"embed": ["sim/nowhere"]}})
+    assert found["role.embed"]["status"] == "ok" or "nowhere" in str(found), "one model, whatever it is called"
+
+
 def test_second_hole_is_tried_where_the_first_is_filled_wrongly(examine, good):
     good.script({"text": "None"}, {})
     code, found = examine(endpoint(good.url))

@@ -26,7 +26,7 @@ static void probe_reads_the_list_of_the_newer_api(void **state)
     assert_false(m[1].is_loaded);
     assert_int_equal(m[1].loaded_as.len, 0);
     assert_int_equal(m[1].n_ctx, 262144);
-    assert_int_equal(m[2].abilities, 0);                    /* embeds */
+    assert_int_equal(m[2].abilities, MODEL_EMBEDS);         /* embeds */
     assert_int_equal(provider_named(KIND)->ports[0], 1234); /* found by itself */
     assert_int_equal(provider_named(KIND)->ports[1], 0);
 }
@@ -44,7 +44,7 @@ static void probe_falls_back_to_the_older_api(void **state)
     assert_true(p.models[0].is_loaded && !p.models[1].is_loaded);
     assert_int_equal(p.models[0].n_ctx, 4096);
     assert_int_equal(p.models[1].abilities, MODEL_RAW | MODEL_CHAT);
-    assert_int_equal(p.models[2].abilities, 0);
+    assert_int_equal(p.models[2].abilities, MODEL_EMBEDS);
     p = new_probe();
     assert_int_equal(probe_answer(KIND, &p, 404, "Not Found"), PROBE_MORE);
     assert_int_equal(probe_answer(KIND, &p, 200, buf_cstr(&odd)), PROBE_FOREIGN);

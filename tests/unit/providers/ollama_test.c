@@ -79,7 +79,7 @@ static void probe_of_older_servers_asks_about_each_model(void **state)
     assert_int_equal(p.models[1].abilities, MODEL_RAW | MODEL_CHAT | MODEL_THINKS);
     assert_int_equal(p.models[2].abilities, MODEL_RAW | MODEL_CHAT); /* as far as known */
     assert_int_equal(p.models[3].abilities, MODEL_INFILL | MODEL_RAW | MODEL_CHAT);
-    assert_int_equal(p.models[4].abilities, 0);
+    assert_int_equal(p.models[4].abilities, MODEL_EMBEDS);
 }
 
 static void probe_asks_about_a_bounded_number_of_models(void **state)
