@@ -3,6 +3,7 @@
 Everything that the server writes is recorded and judged at the end of the test (see verdict):
 stdout holds frames alone, every message has the form that the protocol gives it, every request got
 exactly one reply."""
+import contextlib
 import importlib.util
 import json
 import os
@@ -53,6 +54,7 @@ class Server:
         self.stderr = open(self.stderr_path, "wb")
         self.process = subprocess.Popen([BINARY, *args], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         stderr=self.stderr, env=env, cwd=cwd)
+        self.held = None  # frames of a burst
         self.writer, self.random = writer, random.Random(int(os.environ.get("SEED", "1")))
         self.log, self.garbage, self.messages = [], b"", []
         self.by_id = {}             # replies, with when they came
@@ -148,7 +150,20 @@ class Server:
     def send(self, message):
         with self.changed:
             self.log.append({"dir": "c2s", "msg": message})
-        self.send_raw(frame(message))
+        if self.held is None:
+            self.send_raw(frame(message))
+        else:
+            self.held.append(frame(message))
+
+    @contextlib.contextmanager
+    def burst(self):
+        """What is sent meanwhile goes out at its end, in one piece: no time passes between two messages."""
+        self.held = []
+        try:
+            yield
+        finally:
+            held, self.held = self.held, None
+            self.send_raw(b"".join(held))
 
     def notify(self, method, params=None):
         message = {"jsonrpc": "2.0", "method": method}

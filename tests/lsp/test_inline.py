@@ -208,9 +208,10 @@ def test_deleting_asks_once_it_is_over(served, sim, document):
     server.open(uri, text)
     typed = len("return ")
     ids = []
-    for i in range(typed):
-        server.change(uri, 2 + i, (line, character - i - 1, line, character - i, ""))
-        ids.append(server.ask_inline(uri, line, character - i - 1))
+    with server.burst():
+        for i in range(typed):
+            server.change(uri, 2 + i, (line, character - i - 1, line, character - i, ""))
+            ids.append(server.ask_inline(uri, line, character - i - 1))
     assert "result" in server.reply(ids[-1])
     assert all(server.reply(id)["error"]["code"] == REQUEST_CANCELLED for id in ids[:-1])
     assert len(sim.generations) < typed

@@ -34,6 +34,7 @@ def test_notification_before_initialize_is_dropped(quiet, method):
 def test_exit_before_initialize_ends_with_1(quiet):
     server = quiet(initialize=False)
     server.expected_code = 1
+    server.barrier()  # nothing is on its way that would come after the exit
     server.notify("exit")
     assert server.wait_exit() == 1
 
