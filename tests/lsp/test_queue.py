@@ -39,7 +39,7 @@ def test_actions_wait_for_one_another_and_say_so(busy):
     command(server, "explain", span(0, 0, 12, 0))
     server.wait(lambda: any("waits until sim/tinycode is free" in str(m["params"]["value"].get("message"))
                             for m in server.received("$/progress")), 10 * SLOWNESS, "the word for it")
-    assert len(chats(sim)) == 1
+    assert sim.wait(lambda: chats(sim), 5 * SLOWNESS) and len(chats(sim)) == 1
     server.wait(lambda: len(answers(server)) == 2, 20 * SLOWNESS, "both answers")
     assert all(a["text"].strip() == LONG.strip() for a in answers(server))
     queue = queue_of(server)
