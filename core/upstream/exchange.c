@@ -402,11 +402,17 @@ static void wait_for_gate(struct exchange *x, const struct entry *en, uint64_t o
     fail_soon(x);
 }
 
+static bool may_resend(void *user)
+{
+    struct exchange *x = user;
+    return guard_resend(upstream_entry(x->upstream, x->endpoint)->guard, &x->call);
+}
+
 /* One attempt, the first or another, where the endpoint's guard allows it. */
 static void send_request(struct exchange *x, struct entry *en)
 {
     struct http_target target;
-    struct http_events events = {on_status, on_bytes, on_done, x};
+    struct http_events events = {on_status, on_bytes, on_done, x, may_resend};
     uint64_t now_us = clock_now_us(), wait_us = guard_wait_us(en->guard, now_us);
     if (entry_target(en, &target, &x->error) != ERR_OK) {
         fail_soon(x);
@@ -421,6 +427,7 @@ static void send_request(struct exchange *x, struct entry *en)
         fail_soon(x);
         return;
     }
+    target.must_connect = guard_is_spent(en->guard);
     x->upstream->stats.n_bytes_out += x->request.body.len;
     x->transfer = http_start(x->upstream->http, &target, &x->request, HTTP_MAX_BODY_BYTES, &events);
     set_state(x, EXCHANGE_SENT);
@@ -428,10 +435,9 @@ static void send_request(struct exchange *x, struct entry *en)
 
 static void send_again(struct exchange *x)
 {
-    struct entry *en = upstream_entry(x->upstream, x->endpoint);
-    ASSERT(x->state == EXCHANGE_WAITING && en); /* exchanges_reject has seen to it */
+    ASSERT(x->state == EXCHANGE_WAITING);
     x->retry_us = CLOCK_NEVER;
-    send_request(x, en);
+    send_request(x, upstream_entry(x->upstream, x->endpoint)); /* there: see exchanges_reject */
 }
 
 /* -- what is answered in the next turn -- */
@@ -671,8 +677,7 @@ static void begin_anew(struct exchange *x, uint64_t at_us)
     wait_until(x, at_us);
 }
 
-/* Whether the attempt that has just failed is made again: then it waits, as if it had never
- * been. */
+/* Whether the attempt that has just failed is made again: it waits, as if it hadn't been. */
 static bool try_again(struct exchange *x, struct entry *en)
 {
     uint64_t now_us = clock_now_us();

@@ -195,6 +195,18 @@ void guard_text(struct guard_call *c, uint64_t now_us)
     c->n_pieces++;
 }
 
+bool guard_resend(struct guard *g, struct guard_call *c)
+{
+    bool may = retry_resend(&g->budget);
+    c->n_made += may;
+    return may;
+}
+
+bool guard_is_spent(const struct guard *g)
+{
+    return !retry_budget_allows(&g->budget);
+}
+
 void guard_pushback(struct guard_call *c, str retry_after, str date, str should_retry)
 {
     c->has_after = retry_after_read(retry_after, date, &c->after_us);

@@ -62,6 +62,12 @@ bool guard_would_admit(const struct guard *g, str model, uint64_t now_us);
 /* When it would: 0 means at once, CLOCK_NEVER that time alone changes nothing. */
 uint64_t guard_trial_us(const struct guard *g, str model, uint64_t now_us);
 void guard_text(struct guard_call *c, uint64_t now_us);
+/* Whether the attempt under way may go on on another connection, since the kept one that it was
+ * sent on has died; that counts as one more. */
+bool guard_resend(struct guard *g, struct guard_call *c);
+/* Whether an attempt had better be sent on a new connection, so that none can die under it: what
+ * fails isn't made again for now. */
+bool guard_is_spent(const struct guard *g);
 /* What the response's headers say; each may be empty. */
 void guard_pushback(struct guard_call *c, str retry_after, str date, str should_retry);
 /* Nothing where it isn't out. */

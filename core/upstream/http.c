@@ -130,7 +130,8 @@ static void on_warm_done(const struct error *error, void *user)
 
 bool http_warm(struct http *h, const struct http_target *target, const struct http_request *request)
 {
-    static const struct http_events events = {on_warm_status, on_warm_bytes, on_warm_done, NULL};
+    static const struct http_events events = {on_warm_status, on_warm_bytes, on_warm_done, NULL,
+                                              NULL};
     struct transfer *t = transfer_create(h, HTTP_MAX_BODY_BYTES, &events);
     struct pool *pool = transfer_prepare(t, target, request) == ERR_OK ? pool_of(h, target) : NULL;
     if (!pool || pool->warming || pool_has_spare(pool)) {
@@ -416,6 +417,24 @@ static curl_socket_t on_open_socket(void *user, curlsocktype purpose, struct cur
     return pool_open_socket(t->pool, to);
 }
 
+/* About to send the request: for a second time where the connection was a kept one that has died.
+ */
+static int on_send(void *user, char *to_ip, char *from_ip, int to_port, int from_port)
+{
+    (void)to_ip;
+    (void)from_ip;
+    (void)to_port;
+    (void)from_port;
+    struct transfer *t = user;
+    bool is_again = t->is_sent;
+    t->is_sent = true;
+    if (!is_again || !t->events.may_resend || t->events.may_resend(t->events.user)) {
+        return CURL_PREREQFUNC_OK;
+    }
+    error_set(&t->error, ERR_CONNECT, "%s closed the connection without an answer", t->place);
+    return CURL_PREREQFUNC_ABORT;
+}
+
 /* -- one transfer: its birth -- */
 
 static enum err add_header(struct transfer *t, str name, str value)
@@ -497,6 +516,8 @@ static void set_callbacks(struct transfer *t)
     curl_easy_setopt(t->easy, CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
     curl_easy_setopt(t->easy, CURLOPT_OPENSOCKETDATA, t);
     curl_easy_setopt(t->easy, CURLOPT_CLOSESOCKETFUNCTION, pool_close_socket);
+    curl_easy_setopt(t->easy, CURLOPT_PREREQFUNCTION, on_send);
+    curl_easy_setopt(t->easy, CURLOPT_PREREQDATA, t);
     curl_easy_setopt(t->easy, CURLOPT_ERRORBUFFER, t->curl_message);
 }
 
@@ -561,6 +582,7 @@ static void set_target(struct transfer *t, const struct http_target *target)
     curl_easy_setopt(t->easy, CURLOPT_CONNECTTIMEOUT_MS, (long)timeout_ms);
     curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, t->headers);
     curl_easy_setopt(t->easy, CURLOPT_MAXAGE_CONN, (long)t->http->idle_s);
+    curl_easy_setopt(t->easy, CURLOPT_FRESH_CONNECT, target->must_connect ? 1L : 0L);
     if (target->is_loopback_only || http_is_loopback(target->origin)) {
         curl_easy_setopt(t->easy, CURLOPT_PROXY, ""); /* not the environment's either */
     } else if (target->proxy.len > 0) {

@@ -29,6 +29,7 @@ struct http_target {
     bool is_loopback_only; /* refuse to connect to anything but this machine, whatever the name says
                             */
     unsigned connect_timeout_ms;
+    bool must_connect; /* rather than use a connection that was kept */
 };
 
 struct http_events { /* in this order; none from inside http_start */
@@ -40,6 +41,10 @@ struct http_events { /* in this order; none from inside http_start */
      * errno of connecting. */
     void (*on_done)(const struct error *error, void *user);
     void *user;
+    /* The kept connection that the request was sent on has died before a byte of an answer: whether
+     * it may be sent on another one. Before on_status, from inside libcurl: nothing of http.h may
+     * be called. May be NULL, which is yes. */
+    bool (*may_resend)(void *user);
 };
 
 struct http *http_create(struct loop *loop);

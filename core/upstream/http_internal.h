@@ -36,6 +36,7 @@ struct transfer {
     bool is_plain, is_loopback_only;
     bool is_by_proxy; /* as far as can be told: of the settings, or to another port */
     bool has_client_cert;
+    bool is_sent; /* libcurl was about to send the request, at least once */
     size_t max_body, n_body, n_header_bytes;
     struct buf bytes; /* came since the last on_bytes */
     int status;       /* 0 until the headers are complete */

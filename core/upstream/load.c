@@ -209,7 +209,7 @@ static void start(struct load *l, struct entry *en)
     struct error why = {0};
     struct http_target target;
     struct http_request request;
-    struct http_events events = {on_load_status, on_load_bytes, on_load_done, l};
+    struct http_events events = {on_load_status, on_load_bytes, on_load_done, l, NULL};
     http_request_init(&request);
     l->status = 0;
     buf_clear(&l->reply);
@@ -346,7 +346,7 @@ static void glance(struct entry *en)
     struct error why = {0};
     struct http_target target;
     struct http_request request;
-    struct http_events events = {on_glance_status, on_glance_bytes, on_glance_done, en};
+    struct http_events events = {on_glance_status, on_glance_bytes, on_glance_done, en, NULL};
     if (en->glance != 0 || entry_target(en, &target, &why) != ERR_OK) {
         return;
     }

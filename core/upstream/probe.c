@@ -147,7 +147,7 @@ static void send_step(struct entry *en)
     struct error why = {0};
     struct http_target target;
     struct http_request request;
-    struct http_events events = {on_status, on_bytes, on_done, en};
+    struct http_events events = {on_status, on_bytes, on_done, en, NULL};
     if (entry_target(en, &target, &why) != ERR_OK) {
         leave(en);
         return;

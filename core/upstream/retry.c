@@ -39,6 +39,15 @@ bool retry_budget_allows(const struct retry_budget *b)
     return b->n_tenths > TENTHS_MAX / 2;
 }
 
+bool retry_resend(struct retry_budget *b)
+{
+    retry_budget_hear(b, OUTCOME_LOCAL);
+    bool may = retry_budget_allows(b);
+    b->n_given += may;
+    b->n_denied += !may;
+    return may;
+}
+
 /* -- dates -- */
 
 struct date {

@@ -6,7 +6,9 @@
  * after text was shown, past the deadline, or where the budget of the endpoint is used up: a server
  * in trouble must not get more work for it. Pure: clock and randomness are arguments.
  *
- * This is the one layer that retries; nothing below or above it does. */
+ * This is the one layer that retries; nothing above it does, and below it only libcurl, where a
+ * kept connection has died under a request before a byte of an answer: that is an attempt like any
+ * other, and asks here first. */
 #ifndef CRUCIBLE_UPSTREAM_RETRY_H
 #define CRUCIBLE_UPSTREAM_RETRY_H
 
@@ -24,6 +26,9 @@ void retry_budget_init(struct retry_budget *b); /* full */
 /* Each attempt's end, before retry_decide. Only what counts as the server's failure costs. */
 void retry_budget_hear(struct retry_budget *b, enum outcome outcome);
 bool retry_budget_allows(const struct retry_budget *b);
+/* Whether a request whose kept connection has died may be sent once more, on another one. Costs
+ * what a failure does, and is counted as decided. */
+bool retry_resend(struct retry_budget *b);
 
 /* -- what servers say: Retry-After (RFC 9110, 10.2.3) -- */
 

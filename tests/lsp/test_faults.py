@@ -72,10 +72,9 @@ ROWS = {
     "stalled before the first byte": Row(SILENT, None, {"cut": 0, "how": "stall"}, hangs=True, asks=1),
     "stalled in the headers": Row(SILENT, None, {"cut": 40, "how": "stall"}, hangs=True, asks=1),
     "stalled mid-token": Row(SILENT, None, {"cut": 30, "cut_body": 1, "how": "stall"}, hangs=True, asks=1),
-    # libcurl itself asks once more where a connection that was kept had died; then the endpoint is down
-    "RST before the first byte": Row(SILENT, r"closed|reset|connection", {"cut": 0, "how": "rst"}, most=6,
-                                     most_action=5),
-    "FIN before the first byte": Row(SILENT, r"closed|connection", {"cut": 0, "how": "fin"}, most=6, most_action=5),
+    # where a connection that was kept had died it is asked once more on another; then the endpoint is down
+    "RST before the first byte": Row(SILENT, r"closed|reset|connection", {"cut": 0, "how": "rst"}, most=4),
+    "FIN before the first byte": Row(SILENT, r"closed|connection", {"cut": 0, "how": "fin"}, most=4),
     "RST in the headers": Row(SILENT, r"closed|connection", {"cut": 50, "how": "rst"}),
     "FIN in the headers": Row(SILENT, r"closed|connection|HTTP", {"cut": 50, "how": "fin"}),
     "RST mid-stream": Row(SILENT, r"closed", {"cut": 80, "cut_body": 1, "how": "rst"}, opens=True),

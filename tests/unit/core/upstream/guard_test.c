@@ -215,6 +215,65 @@ static void keystrokes_are_not_made_again_by_us(void **state)
     teardown(&f);
 }
 
+/* A kept connection that dies under a request is no fault of the request: libcurl makes it once
+ * more on another one. That is an attempt like any other. */
+static void resending_on_another_connection_is_one_of_the_attempts(void **state)
+{
+    (void)state;
+    struct fixture f;
+    setup_with(&f, 3, EXCHANGE_ASKED); /* the look has left a connection */
+    f.n_bad = ALWAYS;
+    f.is_bad_closed = true;
+    exchange(&f);
+    assert_int_equal(f.call.error.code, ERR_CONNECT);
+    assert_int_equal(f.n_fills, 4);
+    assert_int_equal(upstream_stats(f.upstream).n_retries, 3);
+    teardown(&f);
+}
+
+static void keystroke_survives_a_kept_connection_that_died(void **state)
+{
+    (void)state;
+    struct fixture f;
+    setup_with(&f, 0, EXCHANGE_TYPING);
+    f.n_bad = 1;
+    f.is_bad_closed = true;
+    exchange(&f);
+    assert_false(f.call.has_failed);
+    assert_int_equal(f.n_fills, 2);
+    assert_int_equal(upstream_stats(f.upstream).n_retries, 1);
+    teardown(&f);
+}
+
+/* Where the budget is used up a request takes a connection of its own: nothing there to die. */
+static void nothing_is_resent_beyond_the_budget(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct retry_budget b;
+    setup_with(&f, 0, EXCHANGE_TYPING);
+    retry_budget_init(&b);
+    size_t n_open = f.server.n_connections;
+    for (unsigned i = 0; retry_budget_allows(&b); i++) { /* of a model each: no breaker opens */
+        char model[8];
+        struct error error = {.code = ERR_STATUS, .detail = 500}, why;
+        struct guard_call c = {0};
+        struct guard_end end = {.error = &error};
+        struct guard *g = upstream_entry(f.upstream, first(&f)->id)->guard;
+        (void)snprintf(model, sizeof model, "m%u", i);
+        assert_int_equal(guard_admit(g, str_from(model), &c, i, CLOCK_NEVER, &why), ERR_OK);
+        guard_end(g, str_from(model), &c, &end, i);
+        retry_budget_hear(&b, OUTCOME_SERVER);
+    }
+    f.n_bad = 1;
+    f.is_bad_closed = true;
+    exchange(&f);
+    assert_int_equal(f.call.error.code, ERR_CONNECT);
+    assert_int_equal(f.n_fills, 1);
+    assert_int_equal(f.server.n_connections, n_open + 1);
+    teardown(&f);
+}
+
 static void server_may_forbid_it(void **state)
 {
     (void)state;
@@ -516,6 +575,9 @@ int main(void)
         cmocka_unit_test(attempts_end_and_the_last_failure_is_told),
         cmocka_unit_test(broken_answers_are_made_again_until_text_was_shown),
         cmocka_unit_test(keystrokes_are_not_made_again_by_us),
+        cmocka_unit_test(resending_on_another_connection_is_one_of_the_attempts),
+        cmocka_unit_test(keystroke_survives_a_kept_connection_that_died),
+        cmocka_unit_test(nothing_is_resent_beyond_the_budget),
         cmocka_unit_test(server_may_forbid_it),
         cmocka_unit_test(busy_server_is_left_alone_as_long_as_it_says),
         cmocka_unit_test(deadline_holds_for_all_attempts_together),

@@ -249,7 +249,7 @@ static void start(struct bed *bed, struct ask *ask, unsigned nonce, unsigned key
 {
     static const char *const keys[N_KEYS] = {"k0", "k1", "k2", "k3"};
     struct http_request request;
-    struct http_events events = {on_status, on_bytes, on_done, ask};
+    struct http_events events = {on_status, on_bytes, on_done, ask, NULL};
     *ask = (struct ask){.bed = bed, .nonce = nonce, .key = key, .is_running = true};
     encode(&request, nonce);
     bed->target.key = str_from(keys[key]);

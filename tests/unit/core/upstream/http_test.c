@@ -109,7 +109,7 @@ static void on_done(const struct error *error, void *user)
 static void start_capped(struct fixture *f, struct call *call, const char *post, size_t max_body)
 {
     struct http_request request;
-    struct http_events events = {on_status, on_bytes, on_done, call};
+    struct http_events events = {on_status, on_bytes, on_done, call, NULL};
     bool must_cancel = call->must_cancel;
     buf_release(&call->body);
     *call = (struct call){.fixture = f, .must_cancel = must_cancel};
@@ -688,7 +688,7 @@ static void on_chain_done(const struct error *error, void *user)
 static void chain_start(struct chain *chain)
 {
     struct http_request request;
-    struct http_events events = {on_chain_status, on_chain_bytes, on_chain_done, chain};
+    struct http_events events = {on_chain_status, on_chain_bytes, on_chain_done, chain, NULL};
     http_request_init(&request);
     buf_append(&request.path, STR("/"));
     http_start(chain->f->http, &chain->f->target, &request, 1000, &events);
