@@ -333,6 +333,7 @@ void checkup_role(struct checkup *c, enum role role, bool is_same)
     if (r.state != ROUTE_READY || is_same) {
         return;
     }
+    doctor_check_template(c->doctor, room->upstream, s, &r);
     doctor_check_context(c->doctor, room->upstream, s, &r);
     if (role == ROLE_CHAT) {
         try_chat(c, &r);

@@ -185,7 +185,41 @@ static void say_down(struct route *r, const struct endpoint *ep)
     }
 }
 
-static void say_unfit(struct route *r, const struct endpoint *ep, const char *hint)
+const char *route_why_unfit(const struct model_info *m)
+{
+    return m->tokens_told && m->tokens.len == 0 ? " (its tokenizer knows no tokens for holes)" : "";
+}
+
+const struct model_info *route_chatty(const struct endpoint *ep)
+{
+    for (size_t i = 0; i < ep->n_models; i++) {
+        if ((ep->models[i].abilities & MODEL_CHAT) != 0) {
+            return &ep->models[i];
+        }
+    }
+    return NULL;
+}
+
+/* Typing: `m` is the model asked for, NULL where it was the endpoint. */
+static void say_cannot_fill(struct route *r, const struct endpoint *ep, const struct model_info *m,
+                            const char *hint)
+{
+    const struct model_info *chatty = m == NULL ? route_chatty(ep) : m;
+    bool may_chat = chatty != NULL && (chatty->abilities & MODEL_CHAT) != 0;
+    bool is_far = may_chat && (ep->tier != TIER_LOOPBACK || chatty->is_remote);
+    char by_chat[80] = ""; /* so that the whole fits into a message */
+    if (may_chat) {
+        int n = snprintf(
+            by_chat, sizeof by_chat, "; or by chat: name " STR_FMT "/" STR_FMT " in %smodels.%s",
+            STR_ARG(ep->name), STR_ARG(chatty->id), is_far ? "your own " : "", role_name(r->role));
+        by_chat[0] = n >= (int)sizeof by_chat ? '\0' : by_chat[0]; /* a name cut off is none */
+    }
+    say(r, STR_FMT ": its model can't fill in the middle%s; one that can: %s%s", STR_ARG(ep->name),
+        route_why_unfit(m == NULL ? &ep->models[0] : m), hint, by_chat);
+}
+
+static void say_unfit(struct route *r, const struct endpoint *ep, const struct model_info *m,
+                      const char *hint)
 {
     if (r->role == ROLE_CHAT) {
         say(r,
@@ -195,8 +229,7 @@ static void say_unfit(struct route *r, const struct endpoint *ep, const char *hi
         say(r, STR_FMT ": servers of kind %s make no vectors of texts", STR_ARG(ep->name),
             ep->ops->kind);
     } else {
-        say(r, STR_FMT ": its model can't fill in the middle; one that can: %s", STR_ARG(ep->name),
-            hint);
+        say_cannot_fill(r, ep, m, hint);
     }
 }
 
@@ -276,7 +309,7 @@ static bool try_endpoint(struct route *r, const struct endpoint *ep, str model)
         return false;
     }
     if (m == NULL || !(serves(r, ep, m) || serves_by_chat(r, ep, m, model))) {
-        say_unfit(r, ep, hint);
+        say_unfit(r, ep, m, hint);
         return false;
     }
     if (m->is_remote && ep->tier == TIER_LOOPBACK && !r->is_own_list) {

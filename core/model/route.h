@@ -18,6 +18,12 @@
 #define ROUTE_CHAT_MAX_BYTES (10ull * 1000 * 1000 * 1000)
 
 enum role { ROLE_INLINE, ROLE_INLINE_MANUAL, ROLE_CHAT, ROLE_EMBED, N_ROLES };
+/* For messages about a model that can't fill in the middle: how that is known, "" where it is only
+ * known by its name. Static. */
+const char *route_why_unfit(const struct model_info *m);
+/* Of the endpoint's models the one that may be named to fill holes by chat; NULL: none follows
+ * instructions. */
+const struct model_info *route_chatty(const struct endpoint *ep);
 /* "inline", "inlineManual", "chat", "embed": as in the settings' models. */
 const char *role_name(enum role role);
 /* Whether what serves it fills in the middle. */

@@ -108,6 +108,10 @@ void doctor_check_privacy(struct doctor *d, const struct upstream *u, const stru
 /* What the settings name for the role and isn't there; whether nothing serves it. */
 void doctor_check_role(struct doctor *d, const struct upstream *u, const struct settings *s,
                        const struct route *r);
+/* Where modelOptions.fim names a template: whether there is one, and whether the model's tokenizer,
+ * as far as it was told, knows its tokens. */
+void doctor_check_template(struct doctor *d, const struct upstream *u, const struct settings *s,
+                           const struct route *r);
 /* Whether a full window and its answer fit into what the model takes. */
 void doctor_check_context(struct doctor *d, const struct upstream *u, const struct settings *s,
                           const struct route *r);

@@ -8,6 +8,7 @@
 #include "core/base/limits.h"
 #include "core/model/advice.h"
 #include "core/prompt/context.h"
+#include "core/prompt/template.h"
 
 #define BYTES_PER_TOKEN 3u  /* of code, rather few */
 #define TEMPLATE_TOKENS 32u /* what goes around a window */
@@ -231,17 +232,35 @@ static bool has_any(const struct upstream *u)
     return has;
 }
 
+/* One that only follows instructions fills by chat, slower, where it is named. */
+static void advise_about_unfit(struct doctor *d, const struct endpoint *e, enum role role)
+{
+    const struct model_info *chatty = route_chatty(e);
+    struct buf what;
+    buf_init(&what, KIB);
+    if (chatty != NULL) {
+        buf_appendf(&what,
+                    "name " STR_FMT "/" STR_FMT " in models.%s of your own settings, to have "
+                    "it fill by chat, slower, or ",
+                    STR_ARG(e->name), STR_ARG(chatty->id), role_name(role));
+    }
+    buf_append(&what, STR("get one that can"));
+    doctor_advise(d, e, 0, buf_cstr(&what));
+    buf_release(&what);
+}
+
 static void find_nobody(struct doctor *d, const struct upstream *u, const struct route *r,
                         struct names names)
 {
     const struct endpoint *unfit = find_unfit(u, r, names);
     str subject = str_from(role_name(r->role));
     if (unfit != NULL) {
-        doctor_find(
-            d, "model.cannot_fill", doctor_failing(r), subject,
-            "nobody serves it: the model of " STR_FMT " (" STR_FMT "%s) can't fill in the middle",
-            STR_ARG(unfit->name), STR_ARG(unfit->models[0].id), unfit->n_models > 1 ? ", ..." : "");
-        doctor_advise(d, unfit, 0, "get one that can");
+        doctor_find(d, "model.cannot_fill", doctor_failing(r), subject,
+                    "nobody serves it: the model of " STR_FMT " (" STR_FMT
+                    "%s) can't fill in the middle%s",
+                    STR_ARG(unfit->name), STR_ARG(unfit->models[0].id),
+                    unfit->n_models > 1 ? ", ..." : "", route_why_unfit(&unfit->models[0]));
+        advise_about_unfit(d, unfit, r->role);
     } else if (!has_any(u)) {
         doctor_find(d, id_of(r), doctor_failing(r), subject,
                     "%s, since no model server can be asked (see above)",
@@ -279,6 +298,30 @@ void doctor_check_role(struct doctor *d, const struct upstream *u, const struct 
     } else {
         find_nobody(d, u, r, names);
     }
+}
+
+/* -- template -- */
+
+void doctor_check_template(struct doctor *d, const struct upstream *u, const struct settings *s,
+                           const struct route *r)
+{
+    const struct model_info *m = doctor_model_of(u, r);
+    str fim = settings_model_options(s, str_from(r->name))->fim;
+    bool is_own_choice = fim.len > 0 && !str_eq(fim, STR("auto")) && !str_eq(fim, STR("infill"));
+    if (m == NULL || !role_is_typing(r->role) || r->fills_by_chat || !is_own_choice) {
+        return;
+    }
+    const struct template_family *family = template_find(fim);
+    if (family != NULL && (!m->tokens_told || template_is_proven(family, m->tokens))) {
+        return;
+    }
+    doctor_find(d, "model.template", doctor_failing(r), str_from(r->name),
+                family == NULL ? "modelOptions says fim \"" STR_FMT "\", which names no template"
+                               : "its tokenizer doesn't know the tokens of the template \"" STR_FMT
+                                 "\", which modelOptions says in fim: it would read them as text",
+                STR_ARG(fim));
+    doctor_next(
+        d, "take fim out of your own modelOptions: what the model says of itself decides then");
 }
 
 /* -- context -- */

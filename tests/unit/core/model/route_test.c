@@ -172,7 +172,32 @@ static void chat_model_cant_fill(void **state)
     put("near", &plain, ENDPOINT_READY, TIER_LOOPBACK, &chat);
     struct route r = route_for(NULL, 0, "");
     assert_int_equal(r.state, ROUTE_NONE);
-    assert_non_null(strstr(r.message, "can't fill in the middle"));
+    assert_non_null(strstr(r.message, "can't fill in the middle; one that can: start-it"));
+    assert_non_null(strstr(r.message, "; or by chat: name near/chat in models.inline"));
+}
+
+static void tokenizer_that_was_asked_is_the_reason(void **state)
+{
+    (void)state;
+    struct model_info raw = {
+        .id = STR("base"), .abilities = MODEL_RAW, .is_loaded = true, .tokens_told = true};
+    put("near", &plain, ENDPOINT_READY, TIER_LOOPBACK, &raw);
+    struct route r = route_for(NULL, 0, "");
+    assert_non_null(strstr(r.message, "(its tokenizer knows no tokens for holes)"));
+    assert_null(strstr(r.message, "by chat"));
+    raw.tokens = STR("<fim>"); /* others than its template's: not for want of any */
+    r = route_for(NULL, 0, "");
+    assert_null(strstr(r.message, "tokenizer"));
+}
+
+static void filling_by_chat_elsewhere_takes_ones_own_file(void **state)
+{
+    (void)state;
+    put("cloud", &plain, ENDPOINT_READY, TIER_CLOUD, &chat);
+    str names[] = {STR("cloud")};
+    struct route r = route_for(names, 1, "");
+    assert_int_equal(r.state, ROUTE_NONE);
+    assert_non_null(strstr(r.message, "name cloud/chat in your own models.inline"));
 }
 
 static void missing_names_are_named(void **state)
@@ -435,6 +460,8 @@ int main(void)
         cmocka_unit_test_setup(unnamed_endpoint_isnt_used_when_the_named_one_is_down, clear),
         cmocka_unit_test_setup(loading_is_reported_and_a_later_ready_one_serves, clear),
         cmocka_unit_test_setup(chat_model_cant_fill, clear),
+        cmocka_unit_test_setup(tokenizer_that_was_asked_is_the_reason, clear),
+        cmocka_unit_test_setup(filling_by_chat_elsewhere_takes_ones_own_file, clear),
         cmocka_unit_test_setup(missing_names_are_named, clear),
         cmocka_unit_test_setup(unloaded_model_is_wanted_and_another_serves_meanwhile, clear),
         cmocka_unit_test_setup(model_that_cant_be_loaded_is_passed_over, clear),

@@ -534,6 +534,45 @@ static void context_is_compared_with_what_a_window_needs(void **state)
                    "\"modelOptions\": { \"e/m:1b\": { \"numCtx\": 2048 } }");
 }
 
+static void who_only_chats_may_be_named_and_a_tokenizer_is_the_reason(void **state)
+{
+    (void)state;
+    struct endpoint *e = put_model(&shelf);
+    struct settings s = {.n_refs = 1};
+    struct route r = route_to(e, ROLE_INLINE);
+    r.state = ROUTE_NONE;
+    model.abilities = MODEL_RAW | MODEL_CHAT;
+    model.tokens_told = true;
+    doctor_check_role(doctor, NULL, &s, &r);
+    assert_finding(0, "model.cannot_fill", FINDING_FAIL, "tokenizer knows no tokens for holes",
+                   "name e/m:1b in models.inline", "shelf pull qwen2.5-coder:");
+}
+
+static void template_of_the_settings_is_held_against_the_tokenizer(void **state)
+{
+    (void)state;
+    struct endpoint *e = put_model(&single);
+    struct model_options options = {.pattern = STR("e/*"), .fim = STR("auto"), .temperature = -1};
+    struct settings s = {.n_refs = 1, .model_options = &options, .n_model_options = 1};
+    struct route r = route_to(e, ROLE_INLINE);
+    model.tokens_told = true;
+    doctor_check_template(doctor, NULL, &s, &r); /* the model's own */
+    options.fim = STR("qwen-coder");
+    model.tokens = STR("<|fim_prefix|>\n<|fim_suffix|>\n<|fim_middle|>\n");
+    doctor_check_template(doctor, NULL, &s, &r);
+    model.tokens = STR("");
+    model.tokens_told = false; /* nobody knows better */
+    doctor_check_template(doctor, NULL, &s, &r);
+    assert_int_equal(n_findings(), 0);
+    model.tokens_told = true;
+    doctor_check_template(doctor, NULL, &s, &r);
+    assert_finding(0, "model.template", FINDING_FAIL,
+                   "doesn't know the tokens of the template \"qwen-coder\"", "take fim out", "");
+    options.fim = STR("qwne");
+    doctor_check_template(doctor, NULL, &s, &r);
+    assert_finding(1, "model.template", FINDING_FAIL, "\"qwne\", which names no template", "", "");
+}
+
 static void context_that_is_chosen_at_each_load_counts_once_loaded(void **state)
 {
     (void)state;
@@ -811,6 +850,8 @@ int main(void)
         TEST(role_without_a_model_fails_only_for_typing),
         TEST(context_is_compared_with_what_a_window_needs),
         TEST(context_that_is_chosen_at_each_load_counts_once_loaded),
+        TEST(who_only_chats_may_be_named_and_a_tokenizer_is_the_reason),
+        TEST(template_of_the_settings_is_held_against_the_tokenizer),
         TEST(loads_are_told_by_how_they_went),
         TEST(texts_are_judged),
         TEST(trials_are_told_by_their_verdicts),
