@@ -5,7 +5,9 @@
 #include "core/base/limits.h"
 #include "tests/unit/core/upstream/server.h"
 
+#include <dlfcn.h>
 #include <fcntl.h>
+#include <netdb.h>
 
 struct call {
     struct fixture *fixture;
@@ -416,6 +418,71 @@ static void loopback_only_is_decided_by_the_address(void **state)
     teardown(&f);
 }
 
+#ifdef __linux__ /* elsewhere libraries don't look names up in the program */
+
+static const char *box_is_at[2]; /* what box.local resolves to; NULL: nothing more */
+
+typedef int ask_fn(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+
+/* In the place of the C library's, for libcurl, too. */
+int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints,
+                struct addrinfo **out)
+{
+    ask_fn *ask;
+    *(void **)&ask = dlsym(RTLD_NEXT, "getaddrinfo");
+    if (!name || strcmp(name, "box.local") != 0) {
+        return ask(name, service, hints, out);
+    }
+    int err = ask(box_is_at[0], service, hints, out);
+    struct addrinfo *last = err == 0 ? *out : NULL;
+    while (last && last->ai_next) {
+        last = last->ai_next;
+    }
+    return last && box_is_at[1] ? ask(box_is_at[1], service, hints, &last->ai_next) : err;
+}
+
+/* Names are looked up once in a while: one more key is one more identity, which does so at once. */
+static void fetch_from_box(struct fixture *f, const char *first, const char *second,
+                           const char *key)
+{
+    box_is_at[0] = first;
+    box_is_at[1] = second;
+    f->target.key = str_from(key);
+    fetch(f);
+}
+
+static void name_that_moves_is_judged_by_where_it_leads_now(void **state)
+{
+    (void)state;
+    struct fixture f;
+    setup(&f);
+    (void)snprintf(f.origin, sizeof f.origin, "http://box.local:%u", (unsigned)f.server.port);
+    f.target.origin = str_from(f.origin);
+    f.target.is_loopback_only = false;
+    fetch_from_box(&f, "127.0.0.1", NULL, "a");
+    assert_int_equal(f.call.error.code, ERR_OK);
+    uint64_t n_opened = http_stats(f.http).n_opened;
+    fetch_from_box(&f, "93.184.216.34", NULL, "b");
+    assert_int_equal(f.call.error.code, ERR_REJECTED);
+    assert_non_null(strstr(f.call.error.msg, "leads out of this network"));
+    fetch_from_box(&f, "::ffff:93.184.216.34", "2606:2800:220:1::1", "c");
+    assert_int_equal(f.call.error.code, ERR_REJECTED);
+    assert_int_equal(http_stats(f.http).n_opened, n_opened); /* not a packet */
+    fetch_from_box(&f, "93.184.216.34", "127.0.0.1", "d");   /* of two the one that may be asked */
+    assert_int_equal(f.call.error.code, ERR_OK);
+    fetch_from_box(&f, "93.184.216.34", NULL, "a"); /* its connection leads where it led */
+    assert_int_equal(f.call.error.code, ERR_OK);
+    assert_int_equal(f.server.n_requests, 3);
+    f.target.is_loopback_only = true;
+    fetch_from_box(&f, "192.168.7.7", NULL, "e");
+    assert_int_equal(f.call.error.code, ERR_REJECTED);
+    assert_non_null(strstr(f.call.error.msg, "only this machine"));
+    assert_int_equal(http_stats(f.http).n_opened, n_opened + 1);
+    teardown(&f);
+}
+
+#endif
+
 /* -- how answers end -- */
 
 static void nobody_listening_is_said_plainly(void **state)
@@ -725,6 +792,9 @@ int main(void)
         cmocka_unit_test(headers_with_line_breaks_are_refused_unsent),
         cmocka_unit_test(plain_http_stays_in_this_network),
         cmocka_unit_test(loopback_only_is_decided_by_the_address),
+#ifdef __linux__
+        cmocka_unit_test(name_that_moves_is_judged_by_where_it_leads_now),
+#endif
         cmocka_unit_test(nobody_listening_is_said_plainly),
         cmocka_unit_test(connecting_takes_no_longer_than_told),
         cmocka_unit_test(broken_answers_are_told_from_missing_ones),
