@@ -582,7 +582,6 @@ static void set_target(struct transfer *t, const struct http_target *target)
     curl_easy_setopt(t->easy, CURLOPT_CONNECTTIMEOUT_MS, (long)timeout_ms);
     curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, t->headers);
     curl_easy_setopt(t->easy, CURLOPT_MAXAGE_CONN, (long)t->http->idle_s);
-    curl_easy_setopt(t->easy, CURLOPT_FRESH_CONNECT, target->must_connect ? 1L : 0L);
     if (target->is_loopback_only || http_is_loopback(target->origin)) {
         curl_easy_setopt(t->easy, CURLOPT_PROXY, ""); /* not the environment's either */
     } else if (target->proxy.len > 0) {
@@ -636,6 +635,7 @@ static enum err transfer_prepare(struct transfer *t, const struct http_target *t
                                    : str_sub(target->origin, scheme + 3, target->origin.len);
     t->place = xstrndup(place.ptr ? place.ptr : "", place.len);
     t->is_loopback_only = target->is_loopback_only;
+    t->must_connect = target->must_connect;
     t->is_plain = str_starts_with(target->origin, STR("http://"));
     if (t->is_plain && !http_is_loopback(target->origin) && !http_is_lan(target->origin)) {
         return error_set(&t->error, ERR_REJECTED,

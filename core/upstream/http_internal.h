@@ -33,7 +33,7 @@ struct transfer {
     struct http_events events;
     char *place;        /* "127.0.0.1:8080", for messages; owned */
     char *request_body; /* owned */
-    bool is_plain, is_loopback_only;
+    bool is_plain, is_loopback_only, must_connect;
     bool is_by_proxy; /* as far as can be told: of the settings, or to another port */
     bool has_client_cert;
     bool is_sent; /* libcurl was about to send the request, at least once */

@@ -345,7 +345,11 @@ void pool_join(struct pool *pool, struct transfer *t)
     if (pool->warming && pool->n_transfers >= pool->http->n_connections) {
         http_cancel(pool->http, pool->warming->id); /* nobody waits for that one */
     }
-    pool_distrust(pool);
+    if (t->must_connect) {
+        pool_forget(pool); /* else each such would leave one more */
+    } else {
+        pool_distrust(pool);
+    }
     t->pool = pool;
     curl_easy_setopt(t->easy, CURLOPT_CLOSESOCKETDATA, pool); /* outlives the connection */
     pool->n_transfers++;
