@@ -331,11 +331,12 @@ str json_str(struct json v)
 /* Whether `raw`, unescaped, is `s`. */
 static bool unescaped_eq(str raw, str s)
 {
-    if (raw.len == s.len) { /* an escape would make it shorter than `s` */
-        return str_eq(raw, s) && str_find_char(raw, '\\', 0) == SIZE_MAX;
-    }
-    if (raw.len < s.len || str_find_char(raw, '\\', 0) == SIZE_MAX) {
+    if (raw.len < s.len) { /* an escape makes it shorter, never longer */
         return false;
+    }
+    bool is_unlike = s.len > 0 && raw.ptr[0] != s.ptr[0] && raw.ptr[0] != '\\';
+    if (is_unlike || str_find_char(raw, '\\', 0) == SIZE_MAX) {
+        return !is_unlike && str_eq(raw, s);
     }
     size_t i = 0, k = 0;
     while (i < raw.len) {

@@ -246,17 +246,21 @@ void buf_appendf(struct buf *b, const char *fmt, ...)
 void buf_vappendf(struct buf *b, const char *fmt, va_list args)
 {
     va_list again;
-    size_t room = b->ptr ? b->cap - b->len : 0;
+    size_t room = b->ptr && !b->is_full ? b->cap - b->len : 0;
     va_copy(again, args);
     int len = vsnprintf(room ? b->ptr + b->len : NULL, room, fmt, args);
     ASSERT(len >= 0);
-    if (room) {
-        b->ptr[b->len] = '\0'; /* until it is sure that it fits */
-    }
-    char *to = len > 0 ? buf_reserve(b, (size_t)len) : NULL;
-    if (to) {
-        vsnprintf(to, (size_t)len + 1, fmt, again);
-        buf_commit(b, (size_t)len);
+    if ((size_t)len < room) {
+        b->len += (size_t)len;
+    } else {
+        if (room) {
+            b->ptr[b->len] = '\0'; /* until it is sure that it fits */
+        }
+        char *to = len > 0 ? buf_reserve(b, (size_t)len) : NULL;
+        if (to) {
+            vsnprintf(to, (size_t)len + 1, fmt, again);
+            buf_commit(b, (size_t)len);
+        }
     }
     va_end(again);
 }

@@ -35,13 +35,14 @@ struct guard {
     struct guarded_model *models;
     struct guard_figures figures;
     uint64_t n_opens_gone; /* of models that are forgotten */
+    uint64_t dice;
 };
 
-static double throw_dice(void)
+/* What it spreads is no secret: one draw of the system's randomness is enough for each guard. */
+static double throw_dice(struct guard *g)
 {
-    uint32_t bits;
-    random_bytes(&bits, sizeof bits);
-    return (double)bits / 4294967296.0;
+    g->dice = hash_mix(g->dice, 1);
+    return (double)(g->dice >> 32) / 4294967296.0;
 }
 
 static struct breaker_options breaker_options(const struct guard *g)
@@ -53,6 +54,7 @@ struct guard *guard_create(bool is_near)
 {
     struct guard *g = xcalloc(1, sizeof *g);
     g->is_near = is_near;
+    random_bytes(&g->dice, sizeof g->dice);
     struct breaker_options options = breaker_options(g);
     breaker_init(&g->breaker, &options);
     retry_budget_init(&g->budget);
@@ -252,10 +254,10 @@ static void tell_breakers(struct guard *g, struct guarded_model *m, const struct
     if (error && is_about_model) {
         m->cause = *error;
     }
-    breaker_report(&g->breaker, c->endpoint_ticket, of_endpoint, now_us, throw_dice());
-    breaker_report(&m->breaker, c->model_ticket, of_model, now_us, throw_dice());
+    breaker_report(&g->breaker, c->endpoint_ticket, of_endpoint, now_us, throw_dice(g));
+    breaker_report(&m->breaker, c->model_ticket, of_model, now_us, throw_dice(g));
     if (outcome == OUTCOME_MISSING) {
-        breaker_trip(&m->breaker, now_us, throw_dice());
+        breaker_trip(&m->breaker, now_us, throw_dice(g));
     } else if (outcome == OUTCOME_REFUSED && error->detail == 403) { /* may be of one model */
         breaker_block(&m->breaker);
     } else if (outcome == OUTCOME_REFUSED) {
@@ -331,7 +333,7 @@ void guard_end(struct guard *g, str model, struct guard_call *c, const struct gu
     bool is_warm = c->n_pieces > 0 && !c->about.is_cold;
     bool is_hanging = is_late && outcome == OUTCOME_LOCAL; /* somebody is there */
     health_hear(&g->health, is_hanging ? OUTCOME_SERVER : outcome,
-                is_warm ? c->first_us - c->sent_us : 0, now_us, throw_dice());
+                is_warm ? c->first_us - c->sent_us : 0, now_us, throw_dice(g));
     learn(m, c, end, is_late, now_us);
 }
 
@@ -351,7 +353,7 @@ struct retry_decision guard_retry(struct guard *g, str model, const struct guard
                               .deadline_us = deadline_us,
                               .expected_us =
                                   deadline_usual_us(model_of(g, model)->deadline, &c->about)};
-    return retry_decide(&g->budget, &f, now_us, throw_dice());
+    return retry_decide(&g->budget, &f, now_us, throw_dice(g));
 }
 
 /* -- waiting -- */
@@ -404,7 +406,7 @@ uint64_t guard_looked(struct guard *g, bool is_alive, bool is_stranger, uint64_t
 {
     g->is_stranger = is_stranger;
     g->health.wanted_us = is_stranger ? 0 : g->health.wanted_us;
-    health_looked(&g->health, is_alive, now_us, throw_dice());
+    health_looked(&g->health, is_alive, now_us, throw_dice(g));
     if (is_alive) {
         breaker_alive(&g->breaker);
     }
@@ -414,7 +416,7 @@ uint64_t guard_looked(struct guard *g, bool is_alive, bool is_stranger, uint64_t
 uint64_t guard_want(struct guard *g, uint64_t now_us)
 {
     if (!g->is_stranger) {
-        health_want(&g->health, now_us, throw_dice());
+        health_want(&g->health, now_us, throw_dice(g));
     }
     return g->health.next_us;
 }

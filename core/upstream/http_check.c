@@ -67,17 +67,23 @@ bool http_is_url_text(str s)
     return true;
 }
 
+/* With its length, so that no two lists of parts look alike. */
+static void put_part(struct buf *out, str part)
+{
+    uint64_t len = part.len;
+    buf_append(out, str_of((const char *)&len, sizeof len));
+    buf_append(out, part);
+}
+
 void http_identify(const struct http_target *target, struct buf *out)
 {
     const str parts[] = {target->origin,  target->key,         target->key_header, target->proxy,
                          target->ca_file, target->client_cert, target->client_key};
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
-        buf_appendf(out, "%zu:", parts[i].len);
-        buf_append(out, parts[i]);
+        put_part(out, parts[i]);
     }
     for (size_t i = 0; i < target->n_headers; i++) {
-        buf_appendf(out, "%zu:", target->headers[i].len);
-        buf_append(out, target->headers[i]);
+        put_part(out, target->headers[i]);
     }
     buf_append_char(out, target->is_loopback_only ? '1' : '0');
 }

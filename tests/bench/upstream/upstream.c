@@ -1,10 +1,11 @@
 /* upstream.c - what the way through core/upstream costs beside libcurl alone, on the same server.
  *
  * Why      Between an editor and a model stand policies, codecs and a loop. All of them together
- * may not be felt. How      "one": one request after the other on one connection that is kept; a
- * hundred by our way, a hundred by a plain easy handle, and so on, so that whatever else the
- * machine does meets both. "many": ten streams to each of some servers at once, whose words are the
- * times at which they were sent; by our way, then by a plain multi handle.
+ *          may not be felt.
+ * How      "one": one request after the other on one connection that is kept; a hundred by our
+ *          way, a hundred by a plain easy handle, and so on, so that whatever else the machine
+ *          does meets both. "many": ten streams to each of some servers at once, whose words are
+ *          the times at which they were sent; by our way, then by a plain multi handle.
  *
  * usage: upstream one N PORT | upstream many ROUNDS PORT...        prints "name value" lines */
 #include <stdio.h>
