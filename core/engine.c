@@ -741,6 +741,7 @@ struct engine *engine_create(const struct engine_options *options)
     e->tether = xcalloc(1, sizeof(*e->tether));
     e->tether->engine = e;
     ahead_init(e);
+    e->n_spare_tenths = SPARE_TENTHS_MAX;
     feedback_init(e);
     lanes_init(e);
     documents_observe(options->documents, on_document, e);

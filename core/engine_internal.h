@@ -237,6 +237,7 @@ struct engine {
     struct feedback feedback;
     struct lanes lanes;
     struct hedge hedge;
+    unsigned n_spare_tenths; /* what exchanges have earned for failing over, a tenth of one each */
     struct trace trace;
     struct engine_stats stats;
     bool was_busy;
@@ -277,6 +278,9 @@ struct boarding engine_place(const struct asked *a, const struct open_document *
                              uint64_t model);
 
 /* -- failover.c -- */
+#define SPARE_TENTHS_MAX 100u /* of exchanges; an engine begins with so many */
+/* An exchange with a model has started. */
+void failover_earn(struct engine *e);
 /* The flight failed at this endpoint, and goes: its riders take off to another one where there is
  * one; or wait, if a person asked and it will be well in a moment; or get the predictor's word, or
  * silence and the reason. */

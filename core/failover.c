@@ -2,10 +2,10 @@
  *
  * Why   A server that dies is no reason for silence where another one is there, and for somebody
  *       who asked by a command none to give up where it will be back in a moment.
- * How   Whoever has seen no text yet takes off once more, to the next endpoint of the role. A
- *       person's question that wasn't even sent waits for the endpoint's next trial, and one whose
- *       server is still loading until it has. Else the predictor's word, or silence and the
- *       reason. */
+ * How   Whoever has seen no text yet takes off once more, to the next endpoint of the role, as long
+ *       as that adds no more than a tenth to what is sent; ten are saved up at most. A person's
+ * question that wasn't even sent waits for the endpoint's next trial, and one whose server is still
+ * loading until it has. Else the predictor's word, or silence and the reason. */
 #include <stdio.h>
 
 #include "core/base/clock.h"
@@ -15,15 +15,32 @@
 #define LOADS_MET_MAX 2u
 #define TRIAL_MIN_US  MS_TO_US(500)
 
+void failover_earn(struct engine *e)
+{
+    e->n_spare_tenths += e->n_spare_tenths < SPARE_TENTHS_MAX;
+}
+
+/* Sending what was sent before is paid for: where everybody fails, load mustn't double. */
+static bool spend(struct engine *e, const struct error *error)
+{
+    bool was_sent = error->code != ERR_REJECTED;
+    if (was_sent && e->n_spare_tenths < 10) {
+        return false;
+    }
+    e->n_spare_tenths -= was_sent ? 10 : 0;
+    return true;
+}
+
 /* Whether the question takes off to another endpoint instead: nobody has seen text of this one. */
-static bool fail_over(struct engine *e, struct asked *a, uint64_t endpoint)
+static bool fail_over(struct engine *e, struct asked *a, uint64_t endpoint,
+                      const struct error *error)
 {
     bool is_first = a->avoid == 0;
     if (!is_first || a->first_us != 0 || clock_now_us() >= a->hard_us) {
         return false;
     }
     struct route r = supply_find(e, a->settings, a->role, buf_str(&a->wish), endpoint);
-    if (r.state != ROUTE_READY) {
+    if (r.state != ROUTE_READY || !spend(e, error)) {
         return false;
     }
     a->avoid = endpoint;
@@ -84,7 +101,7 @@ void engine_fail(struct engine *e, uint64_t flight, uint64_t endpoint, const str
             continue;
         }
         trace_why(&e->trace, a->trace, "%s", error->msg);
-        if (!fail_over(e, a, endpoint) && !wait_for_trial(e, a, endpoint, error) &&
+        if (!fail_over(e, a, endpoint, error) && !wait_for_trial(e, a, endpoint, error) &&
             !wait_for_load(e, a, error) && !engine_stand_in(e, a)) {
             engine_finish(e, a, (struct fit_rest){.text = STR("")}, false,
                           a->is_explicit ? error : NULL);

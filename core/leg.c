@@ -394,6 +394,7 @@ void leg_depart(struct engine *e, struct leg *leg, const struct exchange_spec *s
                                  .on_other = on_other,
                                  .on_text_end = on_text_end};
     leg->began_us = clock_now_us();
+    failover_earn(e);
     leg->exchange = exchange_start(e->options.upstream, spec, &sink);
     HASH_ADD(hh, e->legs, exchange, sizeof(leg->exchange), leg);
 }

@@ -1,4 +1,5 @@
 /* engine_chat_test.c - what a person asks of a model, and models that fail: the engine's part. */
+#define MAX_EXCHANGES 256
 #include "tests/unit/core/engine_bed.h"
 
 struct listener {
@@ -320,6 +321,33 @@ static void who_fails_is_replaced_before_any_text(void **state)
     bed_end(&bed);
 }
 
+/* Where everybody fails a tenth is added to what is sent, once what was saved up is gone. */
+static void failing_over_adds_a_tenth_at_most(void **state)
+{
+    (void)state;
+    enum { N_ASKED = 120, SAVED = 10 };
+    struct bed bed;
+    struct listener l;
+    uint64_t n_before = 0;
+    start_chatting(&bed);
+    add_spare();
+    for (unsigned i = 0; i < N_ASKED; i++) {
+        put(&bed, &l, &explain, true);
+        break_off(ERR_CONNECT, "nobody is there");
+        if (l.heard.n_done == 0) {
+            break_off(ERR_CONNECT, "nobody is there either");
+        }
+        assert_int_equal(l.heard.n_done, 1);
+        uint64_t n = engine_stats(bed.engine)->n_failed_over;
+        assert_true(n == i + 1 || i + 1 >= SAVED); /* the first aren't refused */
+        assert_true(n - n_before <= 1);
+        n_before = n;
+    }
+    assert_in_range(n_before, SAVED + N_ASKED / 10,
+                    (10 * SAVED + N_ASKED) / 9); /* they earn, too */
+    bed_end(&bed);
+}
+
 static void second_failure_and_one_after_text_are_told(void **state)
 {
     (void)state;
@@ -472,6 +500,7 @@ int main(void)
         cmocka_unit_test(model_is_sent_for_and_who_waits_hears_of_it),
         cmocka_unit_test(secret_to_rewrite_goes_to_no_other_machine),
         cmocka_unit_test(who_fails_is_replaced_before_any_text),
+        cmocka_unit_test(failing_over_adds_a_tenth_at_most),
         cmocka_unit_test(second_failure_and_one_after_text_are_told),
         cmocka_unit_test(all_riders_of_a_failed_flight_share_the_next),
         cmocka_unit_test(farther_tier_is_never_the_replacement),
