@@ -138,6 +138,7 @@ struct leg {
     bool has_begun; /* to answer */
     char name[128]; /* "endpoint/model" */
     enum unit unit; /* what its place calls for */
+    bool is_beside; /* its server has it wait for another of ours: it teaches nothing of pace */
     /* hedging.c */
     bool is_twin;      /* its flight's second one */
     bool is_hedged;    /* its flight has had two */

@@ -98,7 +98,7 @@ void lane_on_text(struct engine *e, const struct leg *leg)
     if (leg->is_twin) {
         return;
     }
-    if (!leg->has_begun) {
+    if (!leg->has_begun && !leg->is_beside) {
         struct pace *p = pace_to_learn(e, leg->pace);
         p->first_us = metrics_smoothed(p->first_us, clock_now_us() - leg->began_us, SMOOTHING);
     }
@@ -114,7 +114,7 @@ void lane_left(struct engine *e, const struct leg *leg)
         return;
     }
     uint64_t now_us = clock_now_us();
-    if (leg->has_begun) {
+    if (leg->has_begun && !leg->is_beside) {
         struct pace *p = pace_to_learn(e, leg->pace);
         p->takes_us = metrics_smoothed(p->takes_us, now_us - leg->began_us, SMOOTHING);
     }
@@ -214,6 +214,7 @@ static void start(struct engine *e, const struct queue_order *order)
         return;
     }
     w->spec.generate.slot = order->slot;
+    w->leg->is_beside = w->spec.is_beside = order->is_beside;
     if (order->waited_us >= NOTICED_US) {
         char why[TRACE_WHY_BYTES];
         (void)snprintf(why, sizeof why, "waited %llu ms for a free slot",
@@ -295,6 +296,7 @@ void lane_enter(struct engine *e, struct leg *leg, const struct exchange_spec *s
     item.id = leg->flight;
     item.document = leg->document;
     item.head = head_of(&spec->generate);
+    item.n_places = spec->generate.n_texts;
     if (!queue_add(e->lanes.queue, &item, clock_now_us())) {
         log_warn(LOG_FLIGHT, "flight=%llu: too many wait, it goes at once",
                  (unsigned long long)leg->flight);

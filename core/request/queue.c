@@ -163,8 +163,9 @@ static struct taken count_taken(const struct lane *lane, uint64_t model)
     for (size_t i = 0; i < lane->n; i++) {
         const struct entry *e = &lane->entries[i];
         if (e->state != ENTRY_WAITING) {
-            t.n_all++;
-            t.by[e->item.class]++;
+            unsigned n = e->item.n_places > 1 ? e->item.n_places : 1;
+            t.n_all += n;
+            t.by[e->item.class] += n;
             t.is_other_model = t.is_other_model || e->item.model != model;
         }
     }
@@ -429,6 +430,7 @@ static void start(struct queue *q, struct lane *lane, struct entry *e, uint64_t 
                   struct queue_order *out)
 {
     bool is_warm;
+    struct taken taken = count_taken(lane, e->item.model);
     q->stats.n_swaps_avoided += overtake(lane, e);
     e->place = choose_slot(lane, &e->item, &is_warm);
     e->state = ENTRY_RUNNING;
@@ -446,7 +448,8 @@ static void start(struct queue *q, struct lane *lane, struct entry *e, uint64_t 
     *out = (struct queue_order){.what = QUEUE_START,
                                 .id = e->item.id,
                                 .slot = lane->is.has_slots && lane->is.n_places > 1 ? e->place : -1,
-                                .waited_us = now_us - e->arrived_us};
+                                .waited_us = now_us - e->arrived_us,
+                                .is_beside = taken.n_all >= lane->is.n_places};
 }
 
 /* Background work whose place is needed: the newest, which has done least. */

@@ -52,6 +52,7 @@ struct queue_item {
     uint64_t deadline_us; /* absolute, for its first text; UINT64_MAX: none */
     uint64_t first_us;    /* how long that is expected to take from the start on */
     uint64_t takes_us;    /* how long it is expected to have its place; 0: unknown */
+    unsigned n_places;    /* it takes while it runs, however many are free; 0: one */
 };
 
 struct queue;
@@ -77,6 +78,7 @@ struct queue_order {
     uint64_t id;
     int slot;           /* START: where it is pinned to; -1: any */
     uint64_t waited_us; /* START */
+    bool is_beside;     /* START: the only place is taken, the server has it wait */
 };
 /* The next thing to do, to be called until it gives false. What was to STOP is in its place until
  * queue_done. */

@@ -272,8 +272,8 @@ static void learn(struct guarded_model *m, const struct guard_call *c, const str
                   bool is_late, uint64_t now_us)
 {
     bool is_whole = !end->error && !end->is_cancelled;
-    if (!is_whole && !end->is_cancelled && !is_late) {
-        return; /* it failed: that says nothing about how long it would have taken */
+    if (c->is_beside || (!is_whole && !end->is_cancelled && !is_late)) {
+        return; /* it waited, or failed: that says nothing about how long it would have taken */
     }
     bool has_first = c->n_pieces > 0;
     uint64_t open_gap_us = has_first && !is_whole ? now_us - c->last_us : 0;
@@ -322,6 +322,8 @@ void guard_end(struct guard *g, str model, struct guard_call *c, const struct gu
     enum outcome outcome = end->is_cancelled ? OUTCOME_CANCELLED : outcome_of(end->error);
     if (is_late && may_be_loading(m, c, now_us)) {
         outcome = OUTCOME_LOADING;
+    } else if (is_late && c->is_beside && c->n_pieces == 0) {
+        outcome = OUTCOME_CANCELLED;
     }
     c->is_out = false;
     g->figures.n_late += is_late;
@@ -330,7 +332,7 @@ void guard_end(struct guard *g, str model, struct guard_call *c, const struct gu
     if (outcome == OUTCOME_OVERLOAD && c->has_after) {
         retry_gate_close(&g->gate, c->after_us, now_us);
     }
-    bool is_warm = c->n_pieces > 0 && !c->about.is_cold;
+    bool is_warm = c->n_pieces > 0 && !c->about.is_cold && !c->is_beside;
     bool is_hanging = is_late && outcome == OUTCOME_LOCAL; /* somebody is there */
     health_hear(&g->health, is_hanging ? OUTCOME_SERVER : outcome,
                 is_warm ? c->first_us - c->sent_us : 0, now_us, throw_dice(g));

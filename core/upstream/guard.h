@@ -37,7 +37,8 @@ void guard_configure(struct guard *g, const struct guard_options *options, uint6
 struct guard_call { /* the exchange's; {0} is one that isn't out */
     struct deadline_call about;
     bool is_explicit;
-    bool is_out; /* admitted, and not ended */
+    bool is_beside; /* waits for another call first: nothing is learned from how long it takes */
+    bool is_out;    /* admitted, and not ended */
     unsigned n_made;
     uint64_t sent_us, first_us, last_us; /* absolute; first_us 0: no text yet */
     uint64_t gap_us;                     /* the longest so far */

@@ -150,6 +150,8 @@ struct exchange_spec { /* borrowed for the call */
     uint64_t first_token_us; /* deadline for the first byte of text, absolute; CLOCK_NEVER for none.
                               * Where it is EXCHANGE_AUTO, pauses within the text have one, too. */
     uint64_t total_us;       /* deadline for the whole, of all attempts together */
+    bool is_beside; /* it waits inside the server for another one of ours: that its text is late
+                     * says nothing of the model */
 };
 struct exchange_sink {
     void (*on_text)(uint64_t exchange, str utf8, void *user);

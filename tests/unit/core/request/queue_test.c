@@ -93,12 +93,42 @@ static void typing_goes_out_beside_an_action_in_a_single_place(void **state)
     add(q, 1, QUEUE_ASKED);
     assert_int_equal(next(q), 1);
     add(q, 2, QUEUE_TYPING);
-    assert_int_equal(next(q), 2);
+    struct queue_order order;
+    assert_true(queue_next(q, now_us, &order));
+    assert_int_equal(order.id, 2);
+    assert_true(order.is_beside);
     add(q, 3, QUEUE_TYPING); /* one is enough */
     add(q, 4, QUEUE_ASKED);
     assert_int_equal(next(q), 0);
     done(q, 2);
     assert_int_equal(next(q), 3);
+    done(q, 3);
+    done(q, 1);
+    assert_true(queue_next(q, now_us, &order));
+    assert_int_equal(order.id, 4);
+    assert_false(order.is_beside);
+    queue_destroy(q);
+}
+
+static void who_takes_several_places_leaves_the_rest(void **state)
+{
+    (void)state;
+    struct queue *q = queue_of(4);
+    struct queue_item several = item(1, QUEUE_TYPING);
+    several.n_places = 3;
+    assert_true(queue_add(q, &several, now_us));
+    assert_int_equal(next(q), 1);
+    add(q, 2, QUEUE_ASKED);
+    assert_int_equal(next(q), 2);
+    add(q, 3, QUEUE_TYPING);
+    assert_int_equal(next(q), 0);
+    done(q, 1);
+    assert_int_equal(next(q), 3);
+    several.id = 4; /* however many are free: it is served in turn */
+    assert_true(queue_add(q, &several, now_us));
+    assert_int_equal(next(q), 4);
+    add(q, 5, QUEUE_TYPING);
+    assert_int_equal(next(q), 0);
     queue_destroy(q);
 }
 
@@ -403,6 +433,7 @@ int main(void)
         cmocka_unit_test(typing_goes_newest_first_and_what_was_asked_for_oldest_first),
         cmocka_unit_test(one_place_is_always_left_for_typing),
         cmocka_unit_test(typing_goes_out_beside_an_action_in_a_single_place),
+        cmocka_unit_test(who_takes_several_places_leaves_the_rest),
         cmocka_unit_test(typing_waits_where_it_would_have_the_model_changed),
         cmocka_unit_test(model_at_work_goes_before_a_swap_until_somebody_is_overdue),
         cmocka_unit_test(asked_for_is_overdue_after_a_while_of_typing),

@@ -419,6 +419,39 @@ static void learned_deadline_ends_what_hangs(void **state)
     teardown(&f);
 }
 
+/* Ten calls of typing, each given up as late. */
+static void be_late(struct guard *g, bool is_beside, uint64_t *now_us)
+{
+    struct error late;
+    (void)error_set(&late, ERR_TIMEOUT, "no text came");
+    struct guard_end end = {.error = &late};
+    for (int i = 0; i < 10; i++) {
+        struct guard_call c = {.about = {.kind = DEADLINE_INLINE}, .is_beside = is_beside};
+        struct error why;
+        if (guard_admit(g, STR("m"), &c, *now_us, CLOCK_NEVER, &why) == ERR_OK) {
+            *now_us += SEC_TO_US(20);
+            guard_end(g, STR("m"), &c, &end, *now_us);
+        }
+    }
+}
+
+static void waiting_for_another_call_of_ours_is_no_fault_of_the_model(void **state)
+{
+    (void)state;
+    struct guard *g = guard_create(true);
+    guard_configure(g, &(struct guard_options){.n_failures = 5, .recovery_us = SEC_TO_US(60)}, 1);
+    struct deadline_call call = {.kind = DEADLINE_INLINE};
+    uint64_t now_us = SEC_TO_US(1000);
+    uint64_t first_us = guard_spans(g, STR("m"), &call).first_us;
+    be_late(g, true, &now_us);
+    assert_true(guard_would_admit(g, STR("m"), now_us));
+    assert_int_equal(guard_spans(g, STR("m"), &call).first_us, first_us);
+    be_late(g, false, &now_us);
+    assert_false(guard_would_admit(g, STR("m"), now_us));
+    assert_true(guard_spans(g, STR("m"), &call).first_us > first_us);
+    guard_destroy(g);
+}
+
 /* -- coming back -- */
 
 static void keep_typing(struct fixture *f)
@@ -585,6 +618,7 @@ int main(void)
         cmocka_unit_test(endpoint_that_goes_between_attempts_ends_it),
         cmocka_unit_test(destroy_between_attempts_is_silent),
         cmocka_unit_test(learned_deadline_ends_what_hangs),
+        cmocka_unit_test(waiting_for_another_call_of_ours_is_no_fault_of_the_model),
         cmocka_unit_test(server_that_comes_back_is_noticed_while_somebody_types),
         cmocka_unit_test(sleep_of_the_machine_gives_everybody_another_chance),
         cmocka_unit_test(refusing_costs_next_to_nothing),
