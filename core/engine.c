@@ -545,6 +545,7 @@ static void on_timer(void *user)
     hedging_tick(e, now_us);
     ahead_tick(e, now_us);
     lessons_tick(e, now_us);
+    related_tick(e, now_us);
     flights_tick(e->flights, now_us);
     lanes_tick(e, now_us);
     engine_note_busy(e);
@@ -560,6 +561,8 @@ void engine_arm(struct engine *e)
         at_us = own_us < at_us ? own_us : at_us;
     }
     at_us = e->ahead.due_us < at_us ? e->ahead.due_us : at_us;
+    uint64_t related_us = related_next_us(e);
+    at_us = related_us < at_us ? related_us : at_us;
     uint64_t lane_us = lanes_next_us(e);
     at_us = lane_us < at_us ? lane_us : at_us;
     uint64_t hedge_us = hedging_next_us(e);
@@ -604,6 +607,7 @@ static void on_document(const struct open_document *doc, const struct edit *edit
         }
         rhythm_on_edit(e, doc->id, edit, now_us);
         flights_on_edit(e->flights, doc, edit, now_us);
+        related_rest(e);
         if (lesson_on_edit(e, doc->id, now_us)) {
             engine_arm(e);
         }
@@ -611,6 +615,7 @@ static void on_document(const struct open_document *doc, const struct edit *edit
         flights_on_close(e->flights, doc->id);
         feedback_on_close(e, doc->id);
         lesson_forget(e, doc->id);
+        related_forget(e, doc->id);
     }
 }
 
@@ -687,6 +692,7 @@ uint64_t engine_ask(struct engine *e, const struct question *q, const struct sin
         return id;
     }
     e->stats.n_questions++;
+    related_rest(e);
     const char *kind = q->kind == QUESTION_CHAT ? q->chat->kind : question_kind_name(q->kind);
     a->trace =
         trace_begin(&e->trace, kind, doc != NULL ? doc->path : STR(""), now_us, clock_wall_us());
@@ -744,6 +750,7 @@ struct engine *engine_create(const struct engine_options *options)
     e->n_spare_tenths = SPARE_TENTHS_MAX;
     feedback_init(e);
     lanes_init(e);
+    related_init(e);
     documents_observe(options->documents, on_document, e);
     return e;
 }
@@ -760,6 +767,7 @@ void engine_destroy(struct engine *e)
         finish_cancelled(e, a);
     }
     legs_release(e);
+    related_release(e);
     lanes_release(e);
     flights_destroy(e->flights);
     reuse_release(e);
@@ -811,6 +819,7 @@ void engine_on_upstream(struct engine *e)
 {
     supply_warm_up(e);
     hedging_on_upstream(e);
+    related_wake(e, 0);
     struct asked *a, *next;
     HASH_ITER(hh, e->asked, a, next)
     {

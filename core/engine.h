@@ -11,6 +11,7 @@
 #include "core/document/documents.h"
 #include "core/model/route.h"
 #include "core/predict/predict.h"
+#include "core/prompt/action.h"
 #include "core/request/flight.h"
 #include "core/request/suppress.h"
 #include "core/request/queue.h"
@@ -140,6 +141,8 @@ void engine_configure(struct engine *e, struct settings *s); /* takes a referenc
 /* From now on this model ("endpoint/model") serves the role, whatever the settings say; empty: as
  * they say. */
 void engine_prefer(struct engine *e, enum role role, str model);
+/* Whether anything may be asked that no question asks for; it may at first. */
+void engine_switch(struct engine *e, bool is_on);
 /* The endpoints' states changed (upstream's on_change). */
 void engine_on_upstream(struct engine *e);
 
@@ -147,6 +150,10 @@ void engine_on_upstream(struct engine *e);
 uint64_t engine_ask(struct engine *e, const struct question *q, const struct sink *sink);
 /* on_done(ERR_CANCELLED) follows in a later turn; unknown ids are ignored. */
 void engine_cancel(struct engine *e, uint64_t question);
+/* What other open documents hold that means something like what the place is about, as far as a
+ * model of models.embed has said so: the likest first, ACTION_RELATED_MAX at most. Borrowed until a
+ * document is edited or closed. */
+size_t engine_related(struct engine *e, const struct action_place *p, struct action_related *out);
 /* How many bytes of `chat.prompt` the model that would be asked now takes, with room left for
  * `max_tokens` of answer; a safe guess where no model is there. `model` as in a question. */
 size_t engine_chat_room(const struct engine *e, str model, unsigned max_tokens);
@@ -184,7 +191,9 @@ struct engine_stats {
     uint64_t n_held_off;              /* of them those that it made unnecessary */
     uint64_t n_ahead, n_ahead_wanted; /* texts continued before somebody asked; that were read on */
     uint64_t n_choices, n_others;     /* answers to choose from; texts beside their first */
-    uint64_t n_waited;                /* exchanges that a place had to become free for */
+    uint64_t n_embeddings, n_embedded;  /* exchanges for vectors; texts that they were made of */
+    uint64_t n_related;                 /* pieces of other documents that went with a question */
+    uint64_t n_waited;                  /* exchanges that a place had to become free for */
     struct histogram first, total, own; /* own: from the byte that completes a unit to on_done */
     struct histogram waited;            /* for a place, of those */
 };

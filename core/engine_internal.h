@@ -19,6 +19,7 @@
 #include "core/request/store.h"
 #include "core/request/threshold.h"
 #include "core/request/unit.h"
+#include "core/request/vectors.h"
 #include "core/upstream/hedge.h"
 
 /* The predictor's word alone, without asking a model: as good as or better than a small model's.
@@ -194,6 +195,19 @@ struct ahead {
     double worth;              /* the share of continued texts that were read on, smoothed */
 };
 
+/* What pieces of the open documents mean: related.c. */
+#define RELATED_BATCH 16u /* texts in one exchange */
+struct related {
+    struct vectors *vectors;    /* owned */
+    struct related_file *files; /* owned */
+    uint64_t model;             /* that the vectors are of */
+    bool is_off;
+    uint64_t due_us;          /* CLOCK_NEVER: nothing is to be done */
+    uint64_t place, n_places; /* in the queue; 0: none. How many there were */
+    uint64_t exchange;        /* under way; 0: none */
+    uint64_t keys[RELATED_BATCH];
+};
+
 /* Lets a posted turn find out that the engine has gone. */
 struct tether {
     struct engine *engine;
@@ -237,6 +251,7 @@ struct engine {
     struct ahead ahead;
     struct feedback feedback;
     struct lanes lanes;
+    struct related related;
     struct hedge hedge;
     unsigned n_spare_tenths; /* what exchanges have earned for failing over, a tenth of one each */
     struct trace trace;
@@ -389,6 +404,9 @@ void lanes_init(struct engine *e);
 void lanes_release(struct engine *e); /* what waits is gone */
 /* Whether a keystroke's text would come in time; where it wouldn't the trace says why. */
 bool lane_takes(struct engine *e, const struct asked *a, const struct route *r);
+/* A place for work in the background that is no leg's: related_start is called when there is one,
+ * which may be at once. queue_done gives it back. */
+void lane_reserve(struct engine *e, uint64_t id, const struct route *r);
 /* Starts the leg's exchange as soon as there is a place for it. Takes the leg; what `spec` points
  * to is borrowed for the call. */
 void lane_enter(struct engine *e, struct leg *leg, const struct exchange_spec *spec);
@@ -401,6 +419,20 @@ bool lane_abort(struct engine *e, uint64_t flight);
 void lane_on_boarded(struct engine *e, const struct asked *a);
 uint64_t lanes_next_us(const struct engine *e);
 void lanes_tick(struct engine *e, uint64_t now_us);
+
+/* -- related.c -- */
+void related_init(struct engine *e);
+void related_release(struct engine *e);
+/* There may be something to do; whatever was planned is done then. */
+void related_wake(struct engine *e, uint64_t after_us);
+/* Somebody is at work: not before a pause. */
+void related_rest(struct engine *e);
+uint64_t related_next_us(const struct engine *e);
+void related_forget(struct engine *e, uint64_t document);
+/* The place that it has reserved is there; is needed by somebody else. */
+void related_start(struct engine *e);
+void related_give_way(struct engine *e);
+void related_tick(struct engine *e, uint64_t now_us);
 
 /* -- hedging.c -- */
 /* The leg is about to begin, of what `a` asks; a flight's second one is its twin. */

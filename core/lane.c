@@ -93,6 +93,14 @@ static struct pace *pace_to_learn(struct engine *e, uint64_t key)
     return p;
 }
 
+/* Has the queue looked at where something may wait in it. */
+static void look_again(struct engine *e)
+{
+    if (e->lanes.waiting != NULL || e->related.place != 0) {
+        engine_post(e);
+    }
+}
+
 void lane_on_text(struct engine *e, const struct leg *leg)
 {
     if (leg->is_twin) {
@@ -103,9 +111,7 @@ void lane_on_text(struct engine *e, const struct leg *leg)
         p->first_us = metrics_smoothed(p->first_us, clock_now_us() - leg->began_us, SMOOTHING);
     }
     queue_text(e->lanes.queue, leg->flight);
-    if (e->lanes.waiting != NULL) {
-        engine_post(e); /* it may have shown that there are more places */
-    }
+    look_again(e); /* it may have shown that there are more places */
 }
 
 void lane_left(struct engine *e, const struct leg *leg)
@@ -119,9 +125,7 @@ void lane_left(struct engine *e, const struct leg *leg)
         p->takes_us = metrics_smoothed(p->takes_us, now_us - leg->began_us, SMOOTHING);
     }
     queue_done(e->lanes.queue, leg->flight, now_us);
-    if (e->lanes.waiting != NULL) {
-        engine_post(e); /* not now: this may be inside of what the flights are doing */
-    }
+    look_again(e); /* not now: this may be inside of what the flights are doing */
 }
 
 /* -- what the queue is told -- */
@@ -204,6 +208,10 @@ static bool has_riders(const struct engine *e, uint64_t flight)
 
 static void start(struct engine *e, const struct queue_order *order)
 {
+    if (order->id == e->related.place) {
+        related_start(e);
+        return;
+    }
     struct waiting *w = unlink_waiting(e, order->id);
     ASSERT(w != NULL);
     if (w->leg->class == QUEUE_ASKED && !has_riders(e, order->id)) { /* taken back meanwhile */
@@ -229,6 +237,10 @@ static void start(struct engine *e, const struct queue_order *order)
 
 static void stop(struct engine *e, uint64_t flight)
 {
+    if (flight == e->related.place) {
+        related_give_way(e);
+        return;
+    }
     if (has_riders(e, flight)) { /* it is wanted after all */
         queue_raise(e->lanes.queue, flight, QUEUE_TYPING, 0);
         return;
@@ -316,6 +328,21 @@ void lane_enter(struct engine *e, struct leg *leg, const struct exchange_spec *s
     if (w != NULL) {
         keep_copy(w);
         tell_wait(e, w->leg);
+    }
+}
+
+void lane_reserve(struct engine *e, uint64_t id, const struct route *r)
+{
+    describe(e, r->endpoint);
+    uint64_t pace = hash_mix(leg_model(r), QUEUE_BACKGROUND);
+    struct queue_item item = item_of(e, r->endpoint, r->model, pace, QUEUE_BACKGROUND);
+    item.id = id;
+    if (e->options.off.queue) {
+        related_start(e);
+    } else if (queue_add(e->lanes.queue, &item, clock_now_us())) {
+        carry_out(e);
+    } else {
+        related_give_way(e);
     }
 }
 

@@ -140,6 +140,9 @@ static void do_toggle(struct session *s, struct json arguments)
 {
     (void)arguments;
     s->is_off = !s->is_off;
+    if (s->engine) {
+        engine_switch(s->engine, !s->is_off);
+    }
     session_show(s, 3, s->is_off ? STR("Crucible is off for this session") : STR("Crucible is on"));
     status_changed(s);
 }

@@ -118,7 +118,10 @@ static void ask(struct hover *h, const struct open_document *doc, const struct a
         .start = range.start,
         .end = range.end,
         .symbol = document_slice(doc->text, h->symbol.start, h->symbol.end, &symbol)};
+    struct action_related related[ACTION_RELATED_MAX];
+    place.related = related;
     bool is_recall = s->settings->hover == HOVER_CACHED;
+    place.n_related = is_recall ? 0 : engine_related(s->engine, &place, related);
     unsigned max_tokens = action_max_tokens(explain, &place);
     size_t room = is_recall ? SIZE_MAX : engine_chat_room(s->engine, STR(""), max_tokens);
     struct error why;

@@ -232,6 +232,9 @@ static enum err ask(struct task *t, const struct task_order *o, struct error *wh
                                      document_slice(d, o->symbol.start, o->symbol.end, &symbol),
                                  .instruction = o->instruction,
                                  .diagnostics = o->diagnostics};
+    struct action_related related[ACTION_RELATED_MAX];
+    place.related = related;
+    place.n_related = engine_related(s->engine, &place, related);
     unsigned max_tokens = action_max_tokens(&t->action, &place);
     size_t room = engine_chat_room(s->engine, STR(""), max_tokens);
     enum err err = action_render(&t->action, &place, room, &prompt, why);

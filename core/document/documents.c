@@ -108,6 +108,16 @@ struct open_document *documents_find(struct documents *ds, uint64_t id)
     return e ? &e->doc : NULL;
 }
 
+struct open_document *documents_next(struct documents *ds, uint64_t id)
+{
+    for (struct entry *e = ds->by_id; e; e = e->hh.next) { /* ids count up */
+        if (e->doc.id > id) {
+            return &e->doc;
+        }
+    }
+    return NULL;
+}
+
 static bool is_inside_letter(char c)
 {
     return ((unsigned char)c & 0xC0) == 0x80;

@@ -318,6 +318,22 @@ static void append_code(struct buf *out, const struct document *d, size_t start,
     buf_release(&plain);
 }
 
+/* As many as fit. */
+static void append_related(struct buf *out, const struct action_place *p, size_t room)
+{
+    for (size_t i = 0; i < p->n_related; i++) {
+        const struct action_related *r = &p->related[i];
+        size_t n = r->range.end - r->range.start + FENCE_BYTES;
+        if (n > room) {
+            return;
+        }
+        room -= n;
+        buf_appendf(out, "Code of " STR_FMT " that may belong to it, for orientation only:\n",
+                    STR_ARG(str_after_last(r->doc->path, '/')));
+        append_code(out, r->doc->text, r->range.start, r->range.end, r->doc->language);
+    }
+}
+
 static void append_context(struct buf *out, const struct action_place *p, size_t room)
 {
     const struct document *d = p->doc->text;
@@ -332,6 +348,7 @@ static void append_context(struct buf *out, const struct action_place *p, size_t
     to = to < document_len(d) ? document_line_start(d, document_line_at(d, to)) : to;
     struct subject_range above = {from, p->start};
     struct subject_range below = {p->end, to > p->end ? to : p->end};
+    size_t shown = above.end - above.start + below.end - below.start;
     if (!is_blank_text(d, above)) {
         buf_append(out, STR("What stands above it, for orientation only:\n"));
         append_code(out, d, above.start, above.end, p->doc->language);
@@ -340,6 +357,7 @@ static void append_context(struct buf *out, const struct action_place *p, size_t
         buf_append(out, STR("What stands below it, for orientation only:\n"));
         append_code(out, d, below.start, below.end, p->doc->language);
     }
+    append_related(out, p, room > shown ? room - shown : 0);
 }
 
 static void append_what(struct buf *out, const struct action_place *p)

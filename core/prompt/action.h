@@ -30,13 +30,21 @@ struct action action_at(const struct settings *s, size_t idx);
 bool action_find(const struct settings *s, str name, struct action *out);
 bool action_serves(const struct action *a, str language);
 
+/* Code of another open document that means something like it. */
+struct action_related {
+    const struct open_document *doc;
+    struct subject_range range;
+};
+#define ACTION_RELATED_MAX 3u
 /* What an action is about; borrowed. */
 struct action_place {
     const struct open_document *doc;
-    size_t start, end; /* the text that is asked about, byte offsets */
-    str symbol;        /* the name that is meant; may be empty */
-    str instruction;   /* the person's words; may be empty */
-    str diagnostics;   /* lines of what is reported; may be empty */
+    size_t start, end;                    /* the text that is asked about, byte offsets */
+    str symbol;                           /* the name that is meant; may be empty */
+    str instruction;                      /* the person's words; may be empty */
+    str diagnostics;                      /* lines of what is reported; may be empty */
+    const struct action_related *related; /* the likest first */
+    size_t n_related;
 };
 /* What an action without a selection is about ("fix": also with one within a line): the block
  * around the place, of "explain" the symbol's definition where there is one, of "fix" at least the
@@ -48,7 +56,8 @@ struct subject_range action_subject(const struct action *a, const struct documen
  * (below the head in languages that document inside), else below it. Always a line's start or end;
  * *is_below tells which. */
 size_t action_insert_at(const struct action *a, const struct action_place *p, bool *is_below);
-/* Writes the user message, at most `room` bytes of it: what stands around is cut first. Control
+/* Writes the user message, at most `room` bytes of it: what is related is left out first, then what
+ * stands around is cut. Control
  * tokens of models in the text are broken up. ERR_TOO_LARGE where the code alone doesn't fit. */
 NODISCARD enum err action_render(const struct action *a, const struct action_place *p, size_t room,
                                  struct buf *out, struct error *why);

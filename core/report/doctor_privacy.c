@@ -39,7 +39,10 @@ static bool is_named(const struct settings *s, const struct endpoint *e, const s
             lists(s->models_inline, s->n_models_inline, e->name, m->id)) ||
            (!s->models_inline_manual_is_foreign &&
             lists(s->models_inline_manual, s->n_models_inline_manual, e->name, m->id)) ||
-           (!s->models_chat_is_foreign && lists(s->models_chat, s->n_models_chat, e->name, m->id));
+           (!s->models_chat_is_foreign &&
+            lists(s->models_chat, s->n_models_chat, e->name, m->id)) ||
+           (!s->models_embed_is_foreign &&
+            lists(s->models_embed, s->n_models_embed, e->name, m->id));
 }
 
 static void find_forwarding(struct doctor *d, const struct settings *s, const struct endpoint *e)

@@ -79,6 +79,9 @@ static void write_engine(const struct engine *engine, struct json_writer *w)
     json_key_count(w, STR("updates"), s->n_updates);
     json_key_count(w, STR("choices"), s->n_choices);
     json_key_count(w, STR("others"), s->n_others);
+    json_key_count(w, STR("embeddings"), s->n_embeddings);
+    json_key_count(w, STR("embedded"), s->n_embedded);
+    json_key_count(w, STR("related"), s->n_related);
     json_key_count(w, STR("failedOver"), s->n_failed_over);
     json_key_count(w, STR("hedged"), s->n_hedged);
     json_key_count(w, STR("hedgedWon"), s->n_hedged_won);

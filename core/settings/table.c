@@ -35,7 +35,8 @@ const struct setting settings_table[] = {
     {"models.chat", SETTING_LIST, EDITOR, .fallback = "[]", LIST(models_chat),
      .help = "the same for actions and explanations"},
     {"models.embed", SETTING_LIST, EDITOR, .fallback = "[]", LIST(models_embed),
-     .help = "models that make vectors of texts; empty: none is asked for any"},
+     .help = "models that make vectors of texts: code of other open files that means something "
+             "alike goes with actions and explanations; empty: none does"},
     {"modelOptions", SETTING_MODEL_OPTIONS, EDITOR, .fallback = "{}", LIST(model_options),
      .help = "by \"endpoint/model\" pattern: numCtx, temperature, stop, fim, system"},
 

@@ -261,8 +261,7 @@ static void plan_call(struct exchange *x, struct entry *en, const struct exchang
     if (model) {
         guard_describe(en->guard, x->guarded, model->n_params, model->n_bytes);
     }
-    x->call.is_explicit = is_asked;
-    x->call.is_beside = spec->is_beside;
+    x->call = (struct guard_call){.is_explicit = is_asked, .is_beside = spec->is_beside};
     x->call.about =
         (struct deadline_call){.kind = g->shape == GENERATE_CHAT ? DEADLINE_CHAT : DEADLINE_INLINE,
                                .n_prompt_bytes = g->prefix.len + g->suffix.len + g->prompt.len +

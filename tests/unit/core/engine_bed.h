@@ -33,6 +33,7 @@ struct scripted_exchange {
     unsigned max_tokens;
     int slot;
     unsigned n_texts;
+    size_t n_embeds; /* texts whose vectors it is for: the prompt, each with a "|" behind it */
     char model[64];
 };
 
@@ -76,9 +77,14 @@ uint64_t exchange_start(struct upstream *u, const struct exchange_spec *spec,
                                     .n_texts = spec->generate.n_texts,
                                     .shape = spec->generate.shape};
     snprintf(x->model, sizeof(x->model), STR_FMT, STR_ARG(spec->generate.model));
+    x->n_embeds = spec->n_embeds;
+    for (size_t i = 0, at = 0; i < spec->n_embeds && at < sizeof x->prompt; i++) {
+        at += (size_t)snprintf(x->prompt + at, sizeof x->prompt - at, STR_FMT "|",
+                               STR_ARG(spec->embeds[i]));
+    }
     if (x->is_scout) {
         loop_post(NULL, answer_scout, x);
-    } else {
+    } else if (spec->n_embeds == 0) {
         bool is_chat = spec->generate.shape == GENERATE_CHAT;
         str first = is_chat ? spec->generate.system : spec->generate.prefix;
         str second = is_chat ? spec->generate.prompt : spec->generate.suffix;
