@@ -58,6 +58,7 @@ def test_request_after_shutdown_is_refused(quiet, method):
 def test_exit_without_shutdown_ends_with_1(quiet):
     server = quiet()
     server.expected_code = 1
+    server.barrier()  # as above
     server.notify("exit")
     assert server.wait_exit() == 1
 

@@ -2,6 +2,7 @@
 
 $ENGINE_DIR names a directory with root/usr/bin/llama-server or llama-server; without it one is made
 by ../shared/tools/get-engine.sh, where that is there. $MODEL names the model's file."""
+import contextlib
 import hashlib
 import http.client
 import json
@@ -88,14 +89,15 @@ def model_path():
     return model
 
 
-@pytest.fixture(scope="session")
-def llama():
-    """The URL of a running llama-server."""
+@contextlib.contextmanager
+def running_llama(*more):
+    """The URL of a llama-server that runs meanwhile."""
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         port = s.getsockname()[1]
     process = subprocess.Popen([program, "-m", model, "-a", "tinycode", "--host", "127.0.0.1", "--port", str(port),
-                                "-np", "2", "-t", "1", "-c", "8192"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                                "-np", "2", "-t", "1", "-c", "8192", *more],
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     url = f"http://127.0.0.1:{port}"
     try:
         for _ in range(600):
@@ -109,6 +111,19 @@ def llama():
     finally:
         process.terminate()
         process.wait(20)
+
+
+@pytest.fixture(scope="session")
+def llama():
+    with running_llama() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def llama_of_vectors():
+    """One that makes vectors of texts, and nothing else."""
+    with running_llama("--embeddings", "--pooling", "mean") as url:
+        yield url
 
 
 TEMPLATE = ("{{- if .Suffix }}<|fim_prefix|>{{ .Prompt }}<|fim_suffix|>{{ .Suffix }}<|fim_middle|>"

@@ -80,3 +80,21 @@ def test_many_places_are_all_answered(server):
     for n in lines:
         message = server.reply(server.ask_inline("file:///w/a.c", n, 11), 10)
         assert "result" in message
+
+
+def test_open_files_are_learned_by_a_server_of_vectors(config, start, llama, llama_of_vectors):
+    """What a model this small says of them isn't judged: that each has a vector, several of one request."""
+    config({"endpoints": [{"name": "llama", "kind": "llamacpp", "url": llama},
+                          {"name": "vectors", "kind": "llamacpp", "url": llama_of_vectors}],
+            "models": {"inline": ["llama/tinycode"], "chat": ["llama/tinycode"], "embed": ["vectors/tinycode"]}})
+    server = start()
+    for name in ("add", "subtract", "multiply"):
+        server.open(f"file:///w/{name}.c", f"int {name}(int a, int b)\n{{\n    return a + b;\n}}\n")
+    server.open("file:///w/a.c", TEXT + REST)
+    server.reply(ask(server))
+    server.wait(lambda: server.result("crucible/stats")["engine"]["embedded"] >= 4, 20 * SLOWNESS)
+    assert server.result("crucible/stats")["engine"]["embeddings"] <= 2
+    assert server.result("crucible/stats")["upstream"]["failed"] == 0
+    server.result("workspace/executeCommand", {"command": "crucible.explain", "arguments": [
+        {"uri": "file:///w/a.c", "range": {"start": {"line": 2, "character": 6}, "end": {"line": 2, "character": 6}}}]})
+    server.wait(lambda: "explain" in [t["kind"] for t in server.result("crucible/stats")["trace"]], 20 * SLOWNESS)

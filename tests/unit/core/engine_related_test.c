@@ -36,6 +36,16 @@ static uint64_t open_one(struct bed *bed, const char *path, const char *text)
     return doc;
 }
 
+static void open_many(struct bed *bed, int n)
+{
+    for (int i = 0; i < n; i++) {
+        char path[32], text[64];
+        snprintf(path, sizeof path, "/w/%d.c", i);
+        snprintf(text, sizeof text, "int n%d;\n", i);
+        (void)open_one(bed, path, text);
+    }
+}
+
 /* The endpoints have been looked at. */
 static void wake(struct bed *bed)
 {
@@ -152,12 +162,7 @@ static void many_take_several_exchanges_one_after_the_other(void **state)
     (void)state;
     struct bed bed;
     start(&bed);
-    for (int i = 0; i < 40; i++) {
-        char path[32], text[64];
-        snprintf(path, sizeof path, "/w/%d.c", i);
-        snprintf(text, sizeof text, "int n%d;\n", i);
-        (void)open_one(&bed, path, text);
-    }
+    open_many(&bed, 40);
     wake(&bed);
     unsigned n_exchanges = 0;
     for (struct scripted_exchange *x; (x = open_exchange()) != NULL; n_exchanges++) {
@@ -267,12 +272,7 @@ static void the_likest_three_are_given_in_order(void **state)
     struct action_related out[ACTION_RELATED_MAX];
     float values[2 * 16];
     start(&bed);
-    for (int i = 0; i < 5; i++) {
-        char path[32], text[64];
-        snprintf(path, sizeof path, "/w/%d.c", i);
-        snprintf(text, sizeof text, "int n%d;\n", i);
-        (void)open_one(&bed, path, text);
-    }
+    open_many(&bed, 5);
     wake(&bed);
     struct scripted_exchange *x = open_exchange();
     assert_int_equal(x->n_embeds, 6);
