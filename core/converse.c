@@ -36,6 +36,7 @@ struct conversation *conversation_create(const struct chat *chat)
     }
     c->max_tokens = chat->max_tokens;
     c->is_glance = chat->is_glance;
+    c->n_related = chat->n_related;
     c->is_recall = chat->is_recall;
     return c;
 }
@@ -169,6 +170,9 @@ void converse(struct engine *e, struct asked *a)
     if (!a->is_again && !is_by_key &&
         (board(e, a, key, &r) || board_recalled(e, a, &r, &kept_by))) {
         return;
+    }
+    if (c->n_related > 0) {
+        trace_why(&e->trace, a->trace, "with code of other files (%u)", c->n_related);
     }
     if (!leg_start_chat(e, a, &r, key, &kept_by, &why)) {
         engine_fail_asked(e, a, &why);

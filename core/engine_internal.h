@@ -48,6 +48,7 @@ struct conversation {
     struct likeness *like; /* owned; NULL: only the same question's answer serves */
     double likeness;       /* of the question whose answer this one gets; 0: its own */
     bool is_glance, is_recall;
+    unsigned n_related;
     bool is_judged;                  /* reuse has looked at what it says about the answer before */
     bool is_anew;                    /* what is known isn't good enough */
     char waits_for[ERROR_MSG_BYTES]; /* what the sink was told last */
@@ -203,6 +204,7 @@ struct related {
     uint64_t model;             /* that the vectors are of */
     bool is_off;
     uint64_t due_us;          /* CLOCK_NEVER: nothing is to be done */
+    uint64_t not_before_us;   /* after a failure; 0: there was none */
     uint64_t place, n_places; /* in the queue; 0: none. How many there were */
     uint64_t exchange;        /* under way; 0: none */
     uint64_t keys[RELATED_BATCH];

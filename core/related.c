@@ -18,6 +18,7 @@
 #define AGAIN_US           SEC_TO_US(60) /* after a failure */
 #define VECTORS_BYTES      (16u * MIB)
 #define FILE_BYTES         (256u * KIB) /* of larger ones nothing */
+#define CHUNKS_MAX         2000u        /* of all documents together, the oldest first */
 #define OWN_MAX            4u           /* chunks of the code in question that are looked at */
 #define SECRET_REACH_BYTES (8u * KIB)
 #define LIKE_ENOUGH        0.5 /* cosine: what models for code give to what belongs together */
@@ -188,12 +189,14 @@ static void add(struct batch *b, const struct document *d, struct subject_range 
 static bool gather(struct engine *e, struct batch *b)
 {
     struct related *r = &e->related;
-    size_t n = 0;
+    size_t n = 0, room = vectors_room(r->vectors); /* more would push each other out for ever */
+    room = room < CHUNKS_MAX ? room : CHUNKS_MAX;
     for (struct open_document *doc = documents_next(e->options.documents, 0); doc != NULL;
          doc = documents_next(e->options.documents, doc->id)) {
         const struct related_file *f = file_of(e, doc);
-        for (size_t i = 0; f != NULL && i < f->n && n < RELATED_BATCH; i++) {
+        for (size_t i = 0; f != NULL && i < f->n && n < RELATED_BATCH && room > 0; i++) {
             uint64_t key = f->chunks[i].key;
+            room -= key != 0;
             if (key == 0 || vectors_has(r->vectors, key) || is_in(r, n, key)) {
                 continue;
             }
@@ -227,7 +230,8 @@ static void on_done(uint64_t exchange, const struct generate_end *end, double co
     if (error != NULL) {
         log_info(LOG_ENGINE, "vectors: %s", err_name(error->code));
     }
-    e->related.due_us = clock_now_us() + (error != NULL ? AGAIN_US : 0);
+    e->related.not_before_us = error != NULL ? clock_now_us() + AGAIN_US : 0;
+    related_wake(e, 0);
     engine_post(e); /* others may have waited for its place */
 }
 
@@ -269,7 +273,7 @@ void related_start(struct engine *e)
 void related_give_way(struct engine *e)
 {
     leave(e);
-    e->related.due_us = clock_now_us() + PAUSE_US;
+    related_wake(e, PAUSE_US);
 }
 
 void related_tick(struct engine *e, uint64_t now_us)
@@ -295,8 +299,10 @@ void related_tick(struct engine *e, uint64_t now_us)
 
 void related_wake(struct engine *e, uint64_t after_us)
 {
-    if (role_is_wanted(ROLE_EMBED, e->settings) && !e->related.is_off) {
-        e->related.due_us = clock_now_us() + after_us;
+    struct related *r = &e->related;
+    if (role_is_wanted(ROLE_EMBED, e->settings) && !r->is_off) {
+        uint64_t at_us = clock_now_us() + after_us;
+        r->due_us = at_us > r->not_before_us ? at_us : r->not_before_us;
     }
 }
 

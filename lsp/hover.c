@@ -132,6 +132,7 @@ static void ask(struct hover *h, const struct open_document *doc, const struct a
                         .max_tokens = max_tokens,
                         .identity = buf_str(&identity),
                         .like = &like,
+                        .n_related = (unsigned)place.n_related,
                         .is_glance = true,
                         .is_recall = is_recall || !fits,
                         .kind = "hover"};

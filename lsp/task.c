@@ -247,6 +247,7 @@ static enum err ask(struct task *t, const struct task_order *o, struct error *wh
                             .max_tokens = max_tokens,
                             .identity = buf_str(&identity),
                             .like = &like,
+                            .n_related = (unsigned)place.n_related,
                             .kind = t->action.output == ACTION_SHOW ? "explain" : "edit"};
         if (t->action.output == ACTION_REPLACE) {
             chat.rewrites = document_slice(d, o->range.start, o->range.end, &original);

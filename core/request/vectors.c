@@ -119,6 +119,11 @@ double vectors_likeness(const struct vectors *v, uint64_t a, uint64_t b)
     return sum > 1 ? 1 : sum < -1 ? -1 : sum;
 }
 
+size_t vectors_room(const struct vectors *v)
+{
+    return v->by_key ? v->max_bytes / bytes_of(v->n_dims) : SIZE_MAX;
+}
+
 size_t vectors_count(const struct vectors *v)
 {
     return HASH_COUNT(v->by_key);

@@ -22,5 +22,7 @@ bool vectors_has(struct vectors *v, uint64_t key);
 /* The cosine of the angle between the two, from -1 to 1; 0 where one isn't known. */
 double vectors_likeness(const struct vectors *v, uint64_t a, uint64_t b);
 size_t vectors_count(const struct vectors *v);
+/* How many there is room for; SIZE_MAX until one is there. */
+size_t vectors_room(const struct vectors *v);
 
 #endif

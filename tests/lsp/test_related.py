@@ -43,7 +43,9 @@ def test_code_that_means_the_same_goes_with_the_question(editor, sim):  # noqa: 
     message = explain(server, sim)
     assert "Code of plus.c that may belong to it" in message and ADDING in message
     assert WINDOW not in message and "secret" not in message
-    assert server.result("crucible/stats")["engine"]["related"] == 1
+    stats = server.result("crucible/stats")
+    assert stats["engine"]["related"] == 1
+    assert "with code of other files (1)" in [t["why"] for t in stats["trace"] if t["kind"] == "explain"][0]
 
 
 def test_nobody_is_asked_for_vectors_who_is_not_named(editor, sim):  # noqa: F811

@@ -11,8 +11,8 @@
  *          every so often something is explained meanwhile.
  * Rules    OFF names what is switched off, comma-separated: queue, head; "pinned" and "short"
  *          switch on. Without the queue each request is sent at once, in no order. Riding, the
- *          cache and the predictor are always off, so that each question is one exchange, and nothing is
- *          held back because nobody takes what is suggested. */
+ *          cache and the predictor are always off, so that each question is one exchange, and
+ * nothing is held back because nobody takes what is suggested. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,5 @@
 /* engine_related_test.c - what open documents mean: when that is asked, and what is found by it. */
+#define MAX_EXCHANGES 256
 #include "tests/unit/core/engine_bed.h"
 
 #include "core/prompt/chunk.h"
@@ -208,10 +209,39 @@ static void failure_is_tried_again_after_a_minute(void **state)
     (void)error_set(&why, ERR_STATUS, "no");
     x->is_open = false;
     x->sink.on_done(x->id, NULL, 0, &why, x->sink.user);
-    pass(59000);
+    pass(50000);
+    assert_int_equal(documents_edit(bed.documents, bed.doc, 0, 0, STR("/* x */\n")), ERR_OK);
+    pass(5000); /* a pause alone is no reason */
+    wake(&bed);
     assert_null(open_exchange());
-    pass(1500);
+    pass(5500);
     assert_non_null(open_exchange());
+    bed_end(&bed);
+}
+
+/* More than there is room for: some stay unknown, and it ends. */
+static void too_many_are_not_sent_for_ever(void **state)
+{
+    (void)state;
+    struct bed bed;
+    struct buf text;
+    start(&bed);
+    buf_init(&text, 1000000);
+    for (int doc = 0; doc < 6; doc++) {
+        char path[32];
+        buf_clear(&text);
+        for (int i = 0; i < 400; i++) {
+            buf_appendf(&text, "int n%d_%d;\n\n%0420d\n\n", doc, i, 0);
+        }
+        snprintf(path, sizeof path, "/w/%d.c", doc);
+        (void)open_one(&bed, path, buf_cstr(&text));
+    }
+    wake(&bed);
+    for (struct scripted_exchange *x; (x = open_exchange()) != NULL;) {
+        answer(x);
+    }
+    assert_in_range(engine_stats(bed.engine)->n_embedded, 1900, 2000);
+    buf_release(&text);
     bed_end(&bed);
 }
 
@@ -303,6 +333,7 @@ int main(void)
         cmocka_unit_test(many_take_several_exchanges_one_after_the_other),
         cmocka_unit_test(it_gives_way_to_typing),
         cmocka_unit_test(failure_is_tried_again_after_a_minute),
+        cmocka_unit_test(too_many_are_not_sent_for_ever),
         cmocka_unit_test(switched_off_it_ends),
         cmocka_unit_test(what_stands_near_a_secret_stays_out),
         cmocka_unit_test(the_likest_three_are_given_in_order),

@@ -66,11 +66,13 @@ static void who_was_not_asked_for_longest_makes_room(void **state)
     (void)state;
     struct vectors *v = vectors_create(MANY);
     uint64_t key = 0;
+    assert_int_equal(vectors_room(v), SIZE_MAX);
     do {
         put(v, ++key, 1, 0);
         assert_true(vectors_has(v, 1));
     } while (vectors_count(v) == key && key < MANY);
     assert_in_range(key, 100, MANY / 16); /* bounded by bytes, not by number */
+    assert_int_equal(vectors_count(v), vectors_room(v));
     assert_false(vectors_has(v, 2));
     assert_true(vectors_has(v, 3));
     put(v, ++key, 1, 0);
