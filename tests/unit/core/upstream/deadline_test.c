@@ -281,6 +281,119 @@ static void cancelling_never_shortens_a_deadline(void **state)
     deadline_destroy(d);
 }
 
+/* -- beside a plain reference: sorted lists, and the words of the header -- */
+
+#define N_SIZES   4u
+#define SAMPLES   250u /* fewer than fade an older one */
+#define ENOUGH    8u
+#define TOLERANCE 0.07 /* of the sketch: 6.25 %, and rounding */
+
+struct list { /* ascending */
+    uint64_t us[SAMPLES];
+    size_t n;
+};
+struct reference {
+    struct list first[2][N_SIZES], gap[2][N_SIZES];
+};
+
+static void insert(struct list *l, uint64_t us)
+{
+    size_t at = l->n++;
+    for (; at > 0 && l->us[at - 1] > us; at--) {
+        l->us[at] = l->us[at - 1];
+    }
+    l->us[at] = us;
+}
+
+static unsigned size_of(size_t n_bytes)
+{
+    static const size_t most[] = {2048, 8192, 32768};
+    unsigned i = 0;
+    while (i < 3 && n_bytes > most[i]) {
+        i++;
+    }
+    return i;
+}
+
+/* The class that is gone by: its own, or one of larger prompts; N_SIZES: none has enough. */
+static unsigned known_size(const struct reference *r, const struct deadline_call *call)
+{
+    unsigned i = size_of(call->n_prompt_bytes);
+    while (i < N_SIZES && r->first[call->kind][i].n < ENOUGH) {
+        i++;
+    }
+    return i;
+}
+
+static double in_range(double us, uint64_t min_s, uint64_t max_s)
+{
+    double min_us = (double)SEC_TO_US(min_s), max_us = (double)SEC_TO_US(max_s);
+    return us < min_us ? min_us : us > max_us ? max_us : us;
+}
+
+static bool is_near(uint64_t us, double expected)
+{
+    return (double)us >= expected * (1 - TOLERANCE) && (double)us <= expected * (1 + TOLERANCE);
+}
+
+/* 95 of 100 took so long at most, and half of it on top; within the range of a machine of either
+ * pace, since how fast it is is measured apart. */
+static bool agrees(const struct list *l, uint64_t us, const uint64_t slow_s[2],
+                   const uint64_t fast_s[2])
+{
+    double expected = 1.5 * (double)l->us[(l->n * 95 + 99) / 100 - 1];
+    return is_near(us, in_range(expected, slow_s[0], slow_s[1])) ||
+           is_near(us, in_range(expected, fast_s[0], fast_s[1]));
+}
+
+static void check_beside(const struct reference *r, const struct deadline *d)
+{
+    static const uint64_t slow_s[2][2] = {{15, 60}, {60, 300}}, fast_s[2][2] = {{2, 15}, {10, 90}};
+    static const uint64_t slow_gap_s[] = {3, 30}, fast_gap_s[] = {1, 10};
+    struct deadline_call call = random_call();
+    call.kind = chance_below(2) == 0 ? DEADLINE_INLINE : DEADLINE_CHAT;
+    call.is_cold = false;
+    unsigned size = known_size(r, &call);
+    if (size < N_SIZES) {
+        struct deadline_spans s = deadline_spans(d, &call);
+        assert_true(
+            agrees(&r->first[call.kind][size], s.first_us, slow_s[call.kind], fast_s[call.kind]));
+        assert_true(agrees(&r->gap[call.kind][size], s.gap_us, slow_gap_s, fast_gap_s));
+    }
+}
+
+static void spans_agree_with_a_plain_reference(void **state)
+{
+    (void)state;
+    uint64_t n_events = chance_begin(), pace_us = 1000;
+    struct reference *r = calloc(1, sizeof *r);
+    struct deadline *d = NULL;
+    unsigned n = 0;
+    for (uint64_t i = 0; i < n_events; i++, n++) {
+        if (!d || n == SAMPLES) {
+            deadline_destroy(d);
+            d = deadline_create();
+            *r = (struct reference){.first = {{{.n = 0}}}};
+            n = 0;
+            pace_us = 1 + chance_below(SEC_TO_US(1 + chance_below(60)));
+        }
+        struct deadline_call call = random_call();
+        call.kind = chance_below(2) == 0 ? DEADLINE_INLINE : DEADLINE_CHAT;
+        call.is_cold = false;
+        struct deadline_sample s = answer(0, 0);
+        s.first_us = 1 + chance_below(2 * pace_us);
+        s.gap_us = 1 + chance_below(pace_us);
+        s.total_us = s.first_us + 19 * s.gap_us;
+        deadline_hear(d, &call, &s);
+        unsigned size = size_of(call.n_prompt_bytes);
+        insert(&r->first[call.kind][size], s.first_us);
+        insert(&r->gap[call.kind][size], s.gap_us);
+        check_beside(r, d);
+    }
+    deadline_destroy(d);
+    free(r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -294,6 +407,7 @@ int main(void)
         cmocka_unit_test(speed_of_reading_bounds_the_prompt),
         cmocka_unit_test(speed_of_writing_is_measured),
         cmocka_unit_test(cancelling_never_shortens_a_deadline),
+        cmocka_unit_test(spans_agree_with_a_plain_reference),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
