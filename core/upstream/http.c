@@ -225,10 +225,13 @@ void http_forget_idle(struct http *h)
 
 struct http_stats http_stats(const struct http *h)
 {
-    struct http_stats stats = h->stats;
+    struct http_stats now = {0};
     for (struct pool *pool = h->pools; pool; pool = pool->hh.next) {
-        pool_count(pool, &stats);
+        pool_count(pool, &now); /* may find that some are closed */
     }
+    struct http_stats stats = h->stats;
+    stats.n_open = now.n_open;
+    stats.n_idle = now.n_idle;
     return stats;
 }
 

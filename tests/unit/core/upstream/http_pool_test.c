@@ -614,7 +614,7 @@ static void random_lives_of_several_identities(void **state)
 {
     (void)state;
     size_t n_before = n_descriptors();
-    uint64_t n_steps = chance_begin() / 1000 + 200;
+    uint64_t n_steps = chance_begin() / 10;
     for (unsigned round = 0; round < 10; round++) {
         struct bed bed;
         struct reference r = {.nonce = 0};
