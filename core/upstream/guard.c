@@ -13,6 +13,8 @@
 #include "core/base/log.h"
 #include "core/base/map.h"
 
+#define TRIAL_LOOK_US MS_TO_US(500)
+
 struct guarded_model {
     struct breaker breaker;
     struct deadline *deadline; /* owned */
@@ -126,10 +128,19 @@ uint64_t guard_wait_us(const struct guard *g, uint64_t now_us)
     return retry_gate_wait_us(&g->gate, now_us);
 }
 
+/* When it is worth asking again. A trial that is out may end at any time, long before the latest.
+ */
+static uint64_t soonest_us(const struct breaker *b, uint64_t now_us)
+{
+    uint64_t at_us = breaker_next_us(b);
+    bool is_tried = b->state == BREAKER_HALF_OPEN && b->has_trial;
+    return is_tried && at_us > now_us + TRIAL_LOOK_US ? now_us + TRIAL_LOOK_US : at_us;
+}
+
 static enum err refuse(struct guard *g, const struct breaker *b, const struct error *cause,
                        uint64_t now_us, struct error *why)
 {
-    uint64_t until_us = breaker_next_us(b);
+    uint64_t until_us = soonest_us(b, now_us);
     g->figures.n_refused++;
     if (until_us == CLOCK_NEVER || until_us <= now_us) {
         error_set(why, ERR_REJECTED, "%.200s", cause->msg);
@@ -181,7 +192,7 @@ uint64_t guard_trial_us(const struct guard *g, str model, uint64_t now_us)
     const struct breaker *both[] = {&g->breaker, m ? &m->breaker : NULL};
     for (size_t i = 0; i < 2; i++) {
         if (both[i] && !breaker_would_admit(both[i], now_us)) {
-            uint64_t next_us = breaker_next_us(both[i]);
+            uint64_t next_us = soonest_us(both[i], now_us);
             at_us = next_us > at_us ? next_us : at_us;
         }
     }

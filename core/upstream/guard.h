@@ -60,7 +60,8 @@ NODISCARD enum err guard_admit(struct guard *g, str model, struct guard_call *c,
                                uint64_t deadline_us, struct error *why);
 /* Changes nothing: whether a keystroke's call would be made. */
 bool guard_would_admit(const struct guard *g, str model, uint64_t now_us);
-/* When it would: 0 means at once, CLOCK_NEVER that time alone changes nothing. */
+/* When it would: 0 means at once, CLOCK_NEVER that time alone changes nothing. Soon while a trial
+ * is out, whose end nobody knows: ask again then. */
 uint64_t guard_trial_us(const struct guard *g, str model, uint64_t now_us);
 void guard_text(struct guard_call *c, uint64_t now_us);
 /* Whether the attempt under way may go on on another connection, since the kept one that it was

@@ -452,6 +452,30 @@ static void waiting_for_another_call_of_ours_is_no_fault_of_the_model(void **sta
     guard_destroy(g);
 }
 
+/* A trial may hang as long as an answer may take; whoever waits for its end looks now and then. */
+static void end_of_a_trial_is_looked_for_soon(void **state)
+{
+    (void)state;
+    struct guard *g = guard_create(true);
+    guard_configure(g, &(struct guard_options){.n_failures = 5, .recovery_us = SEC_TO_US(60)}, 1);
+    uint64_t now_us = SEC_TO_US(1000);
+    struct error why;
+    be_late(g, false, &now_us);
+    uint64_t trial_us = guard_trial_us(g, STR("m"), now_us);
+    assert_in_range(trial_us, now_us + 1, now_us + SEC_TO_US(10));
+    now_us = trial_us;
+    struct guard_call trial = {.about = {.kind = DEADLINE_CHAT}}, other = trial;
+    assert_int_equal(guard_admit(g, STR("m"), &trial, now_us, now_us + SEC_TO_US(60), &why),
+                     ERR_OK);
+    assert_int_equal(guard_admit(g, STR("m"), &other, now_us, now_us + SEC_TO_US(60), &why),
+                     ERR_REJECTED);
+    assert_non_null(strstr(why.msg, "asked again in 1 s"));
+    assert_in_range(guard_trial_us(g, STR("m"), now_us), now_us + 1, now_us + SEC_TO_US(1));
+    guard_end(g, STR("m"), &trial, &(struct guard_end){.error = NULL}, now_us + 1000);
+    assert_int_equal(guard_trial_us(g, STR("m"), now_us + 1000), 0);
+    guard_destroy(g);
+}
+
 /* -- coming back -- */
 
 static void keep_typing(struct fixture *f)
@@ -619,6 +643,7 @@ int main(void)
         cmocka_unit_test(destroy_between_attempts_is_silent),
         cmocka_unit_test(learned_deadline_ends_what_hangs),
         cmocka_unit_test(waiting_for_another_call_of_ours_is_no_fault_of_the_model),
+        cmocka_unit_test(end_of_a_trial_is_looked_for_soon),
         cmocka_unit_test(server_that_comes_back_is_noticed_while_somebody_types),
         cmocka_unit_test(sleep_of_the_machine_gives_everybody_another_chance),
         cmocka_unit_test(refusing_costs_next_to_nothing),
