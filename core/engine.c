@@ -794,6 +794,7 @@ void engine_configure(struct engine *e, struct settings *s)
     settings_unref(old);
     flights_configure(e->flights, s->cache_entries, s->cache_ttl_us);
     reuse_configure(e);
+    related_configure(e);
     engine_on_upstream(e);
 }
 

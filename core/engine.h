@@ -49,7 +49,7 @@ struct chat {
     /* With an identity: what it is about, so that the answer to a similar question may serve (see
      * answer.boarded). NULL, or a head of 0: only that to the same one. */
     const struct likeness *like;
-    unsigned n_related; /* pieces of other documents in the prompt, for the trace */
+    unsigned n_related; /* pieces found in other documents, in the prompt as far as they fit */
     bool is_glance;     /* shown in passing: says nothing about what was shown before */
     bool is_recall;     /* only what is known already: silence instead of asking a model */
     const char *kind;   /* the word for the trace: "explain", "fix", ...; a static string */

@@ -425,6 +425,8 @@ void lanes_tick(struct engine *e, uint64_t now_us);
 /* -- related.c -- */
 void related_init(struct engine *e);
 void related_release(struct engine *e);
+/* The settings have changed. */
+void related_configure(struct engine *e);
 /* There may be something to do; whatever was planned is done then. */
 void related_wake(struct engine *e, uint64_t after_us);
 /* Somebody is at work: not before a pause. */

@@ -4,8 +4,8 @@
  *       who asked by a command none to give up where it will be back in a moment.
  * How   Whoever has seen no text yet takes off once more, to the next endpoint of the role, as long
  *       as that adds no more than a tenth to what is sent; ten are saved up at most. A person's
- * question that wasn't even sent waits for the endpoint's next trial, and one whose server is still
- * loading until it has. Else the predictor's word, or silence and the reason. */
+ *       question that wasn't even sent waits for the endpoint's next trial, and one whose server is
+ *       still loading until it has. Else the predictor's word, or silence and the reason. */
 #include <stdio.h>
 
 #include "core/base/clock.h"

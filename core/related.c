@@ -63,14 +63,18 @@ static void leave(struct engine *e)
     r->exchange = r->place = 0;
 }
 
+void related_configure(struct engine *e)
+{
+    while (e->related.files != NULL) { /* what is to stay out is decided when they are cut */
+        forget_file(&e->related, e->related.files);
+    }
+}
+
 void related_release(struct engine *e)
 {
-    struct related *r = &e->related;
     leave(e);
-    while (r->files != NULL) {
-        forget_file(r, r->files);
-    }
-    vectors_destroy(r->vectors);
+    related_configure(e);
+    vectors_destroy(e->related.vectors);
 }
 
 /* -- chunks -- */
@@ -322,7 +326,7 @@ void related_rest(struct engine *e)
 {
     bool was_idle = e->related.due_us == CLOCK_NEVER;
     related_wake(e, PAUSE_US);
-    if (was_idle) {
+    if (was_idle && e->related.due_us != CLOCK_NEVER) {
         engine_arm(e);
     }
 }

@@ -110,12 +110,9 @@ struct open_document *documents_find(struct documents *ds, uint64_t id)
 
 struct open_document *documents_next(struct documents *ds, uint64_t id)
 {
-    for (struct entry *e = ds->by_id; e; e = e->hh.next) { /* ids count up */
-        if (e->doc.id > id) {
-            return &e->doc;
-        }
-    }
-    return NULL;
+    const struct entry *last = id > 0 ? find_entry(ds, id) : NULL;
+    struct entry *e = id == 0 ? ds->by_id : last ? last->hh.next : NULL; /* in order of opening */
+    return e ? &e->doc : NULL;
 }
 
 static bool is_inside_letter(char c)

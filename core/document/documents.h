@@ -40,7 +40,8 @@ NODISCARD enum err documents_open(struct documents *ds, str path, str language, 
 void documents_close(struct documents *ds, uint64_t id);
 /* Borrowed until the document closes; NULL for an unknown id. */
 struct open_document *documents_find(struct documents *ds, uint64_t id);
-/* The next one by age after that id, 0 for the first; NULL: there is none. Borrowed likewise. */
+/* The one that was opened next after the open one with that id, 0 for the first; NULL: there is
+ * none. Borrowed likewise. */
 struct open_document *documents_next(struct documents *ds, uint64_t id);
 /* document_edit, then the observer. */
 NODISCARD enum err documents_edit(struct documents *ds, uint64_t id, size_t start, size_t end,

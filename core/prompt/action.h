@@ -57,8 +57,8 @@ struct subject_range action_subject(const struct action *a, const struct documen
  * *is_below tells which. */
 size_t action_insert_at(const struct action *a, const struct action_place *p, bool *is_below);
 /* Writes the user message, at most `room` bytes of it: what is related is left out first, then what
- * stands around is cut. Control
- * tokens of models in the text are broken up. ERR_TOO_LARGE where the code alone doesn't fit. */
+ * stands around is cut. Control tokens of models in the text are broken up. ERR_TOO_LARGE where the
+ * code alone doesn't fit. */
 NODISCARD enum err action_render(const struct action *a, const struct action_place *p, size_t room,
                                  struct buf *out, struct error *why);
 /* Where an answer goes. */

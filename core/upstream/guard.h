@@ -67,8 +67,8 @@ void guard_text(struct guard_call *c, uint64_t now_us);
 /* Whether the attempt under way may go on on another connection, since the kept one that it was
  * sent on has died; that counts as one more. */
 bool guard_resend(struct guard *g, struct guard_call *c);
-/* Whether an attempt had better be sent on a new connection, so that none can die under it: what
- * fails isn't made again for now. */
+/* Whether an attempt had better be sent on a new connection, so that none can die under it: the
+ * budget has nothing for making it again. */
 bool guard_is_spent(const struct guard *g);
 /* What the response's headers say; each may be empty. */
 void guard_pushback(struct guard_call *c, str retry_after, str date, str should_retry);

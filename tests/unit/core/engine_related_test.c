@@ -295,6 +295,25 @@ static void what_stands_near_a_secret_stays_out(void **state)
     bed_end(&bed);
 }
 
+/* What may not be said is decided anew when the settings say so. */
+static void settings_that_change_are_heard(void **state)
+{
+    (void)state;
+    struct bed bed;
+    struct action_related out[ACTION_RELATED_MAX];
+    start(&bed);
+    bed.settings->privacy_redact = false;
+    (void)open_one(&bed, "/w/pears.c",
+                   "/* pears */ char *k = \"ghp_0123456789abcdefABCDEF0123456789abcd\";\n");
+    wake(&bed);
+    answer(open_exchange());
+    assert_int_equal(find(&bed, bed.doc, out), 1);
+    bed.settings->privacy_redact = true;
+    engine_configure(bed.engine, bed.settings);
+    assert_int_equal(find(&bed, bed.doc, out), 0);
+    bed_end(&bed);
+}
+
 static void the_likest_three_are_given_in_order(void **state)
 {
     (void)state;
@@ -336,6 +355,7 @@ int main(void)
         cmocka_unit_test(too_many_are_not_sent_for_ever),
         cmocka_unit_test(switched_off_it_ends),
         cmocka_unit_test(what_stands_near_a_secret_stays_out),
+        cmocka_unit_test(settings_that_change_are_heard),
         cmocka_unit_test(the_likest_three_are_given_in_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
